@@ -1,0 +1,40 @@
+"""One line of the history of trials."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from seatrial.records.verdict import Verdict
+
+
+class RunState(StrEnum):
+    """Where a run stands. `abandoned`: the process that ran it is gone without having ended it (kill -9, power)."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One trial in the journal.
+
+    Attributes:
+        id: sorts by start time: `20261121-031544-7f3a`.
+        folder: where its files are.
+        baseline, candidate: descriptions of the two versions.
+        report: digest of `report.json` in the store; None until there is one.
+    """
+
+    id: str
+    project: str
+    folder: str
+    started: datetime
+    ended: datetime | None = None
+    state: RunState = RunState.RUNNING
+    baseline: str = ""
+    candidate: str = ""
+    verdict: Verdict | None = None
+    headline: str = ""
+    report: str | None = None
