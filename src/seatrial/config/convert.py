@@ -1,0 +1,240 @@
+"""From the validated file to the records that the rest of seatrial knows, with defaults and shared keys filled in."""
+
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel
+
+from seatrial.config import metrics
+from seatrial.config.quantities import parse_figure, parse_margin
+from seatrial.config.schema import (
+    DeploymentInput,
+    HealthInput,
+    MetricInput,
+    ProjectInput,
+    RequestsInput,
+    ResourcesInput,
+    Shared,
+    StackInput,
+    TestInput,
+)
+from seatrial.records import (
+    BuildSpec,
+    DeploymentSpec,
+    Direction,
+    Family,
+    HealthSpec,
+    MetricSpec,
+    Project,
+    RequestsSpec,
+    Resources,
+    Slice,
+    StackSpec,
+    TestSpec,
+)
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+_Kind = Literal["behave", "pytest", "locust"]
+
+
+class InvalidError(Exception):
+    """A value that only the whole file shows to be wrong; `key` is its path in the file."""
+
+    def __init__(self, key: tuple[str | int, ...], message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.message = message
+        self.remedy = remedy
+
+
+def to_project(given: ProjectInput, default_name: str) -> Project:
+    """The project that the file means. Raises InvalidError with the key that is wrong."""
+    if given.base and given.overlay:
+        raise InvalidError(("overlay",), "both base and overlay name the baseline", "keep one of them")
+    return Project(
+        name=given.name or default_name,
+        deployments=tuple(_deployment(name, given, own) for name, own in given.deployments.items()),
+        base=given.base,
+        overlay=given.overlay,
+        axes=given.axes,
+        confidence=given.confidence,
+        until=given.until,
+        seed=given.seed,
+        max_cells=given.max_cells,
+    )
+
+
+def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> DeploymentSpec:
+    requests = _requests(name, shared, own)
+    tests = _tests(own.tests if own.tests is not None else shared.tests or ())
+    if requests is None and not tests:
+        raise InvalidError(
+            ("deployments", name),
+            f"deployment {name!r} has neither requests nor tests, so nothing would be measured",
+            "add requests: {file: …} or tests: […]",
+        )
+    build = own.build or shared.build
+    return DeploymentSpec(
+        name=name,
+        run=own.run,
+        url=own.url,
+        env={key: _environment_text(value) for key, value in (shared.env | own.env).items()},
+        resources=_resources(own.resources or shared.resources or ResourcesInput()),
+        stack=_stack(own.stack or shared.stack or StackInput()),
+        build=BuildSpec(run=build.run, inputs=build.inputs, timeout=build.timeout) if build else None,
+        health=_health(own.health or shared.health or HealthInput()),
+        requests=requests,
+        tests=tests,
+        metrics=_metrics(name, shared, own),
+    )
+
+
+def _environment_text(value: str | float | bool) -> str:  # noqa: FBT001 - YAML has booleans
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resources(given: ResourcesInput) -> Resources:
+    return Resources(cpu=given.cpu, memory=given.memory)
+
+
+def _stack(given: StackInput) -> StackSpec:
+    if given.file == "host":
+        return StackSpec(host=True)
+    return StackSpec(file=given.file, python=given.python)
+
+
+def _health(given: HealthInput) -> HealthSpec:
+    return HealthSpec(path=given.path, deadline=given.deadline)
+
+
+def _overlaid(shared: ModelT | None, own: ModelT | None) -> ModelT | None:
+    """The shared settings with the keys that the deployment itself names laid over them."""
+    if shared is None or own is None:
+        return own or shared
+    return shared.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+
+def _requests(name: str, shared: Shared, own: Shared) -> RequestsSpec | None:
+    given: RequestsInput | None = _overlaid(shared.requests, own.requests)
+    if given is None:
+        return None
+    if given.file is None:
+        raise InvalidError(
+            ("deployments", name, "requests") if own.requests else ("requests",),
+            "requests has no file",
+            "name the JSON lines or CSV file of requests: file: requests.jsonl",
+        )
+    return RequestsSpec(
+        file=given.file,
+        labels=given.labels,
+        path=given.path if given.path.startswith("/") else f"/{given.path}",
+        method=given.method,
+        headers=given.headers,
+        body=given.body,
+        wrap=given.wrap,
+        label=given.label,
+        prediction=given.prediction,
+        rate=given.rate,
+        count=given.count,
+        warmup=given.warmup,
+        timeout=given.timeout,
+        block=given.block,
+        concurrent=given.concurrent,
+        arrivals=given.arrivals,
+        cluster=given.cluster,
+        slices=tuple(Slice(column=cut.column, bins=cut.bins) for cut in given.slices),
+    )
+
+
+def _tests(given: tuple[TestInput, ...]) -> tuple[TestSpec, ...]:
+    tests: list[TestSpec] = []
+    taken: set[str] = set()
+    for test in given:
+        kind, target = next((k, t) for k, t in _kinds(test) if t is not None)
+        name = test.name or kind
+        while name in taken:
+            name = f"{test.name or kind}-{len(tests) + 1}"
+        taken.add(name)
+        tests.append(
+            TestSpec(
+                kind=kind,
+                target=target,
+                name=name,
+                args=test.args,
+                stack=test.stack,
+                timeout=test.timeout,
+                users=test.users,
+                spawn_rate=test.spawn_rate,
+                run_time=test.run_time,
+            )
+        )
+    return tuple(tests)
+
+
+def _kinds(test: TestInput) -> tuple[tuple[_Kind, str | None], ...]:
+    return (("behave", test.behave), ("pytest", test.pytest), ("locust", test.locust))
+
+
+def _metrics(deployment: str, shared: Shared, own: Shared) -> tuple[MetricSpec, ...]:
+    """The configured metrics first, in their order, then the built-in ones that nobody named."""
+    named: list[MetricSpec] = []
+    for name in dict.fromkeys((*shared.metrics, *own.metrics)):
+        key: tuple[str | int, ...] = (
+            ("deployments", deployment, "metrics", name) if name in own.metrics else ("metrics", name)
+        )
+        given = _overlaid(shared.metrics.get(name), own.metrics.get(name)) or MetricInput()
+        named.append(_metric(name, given, key))
+    taken = {metric.name for metric in named}
+    return (*named, *(metrics.default_metric(name) for name in metrics.DEFAULT_METRICS if name not in taken))
+
+
+def _metric(name: str, given: MetricInput, key: tuple[str | int, ...]) -> MetricSpec:
+    facts = _facts(name, given, key)
+    direction = given.direction or facts.direction
+    margin_text = given.margin if given.margin is not None else ("" if given.limit is not None else facts.margin)
+    gate = given.gate if given.gate is not None else bool(margin_text) or given.limit is not None
+    if direction is Direction.NONE:
+        if gate:
+            raise InvalidError(
+                key,
+                f"metric {name!r} is to be judged, but which way is better isn't known",
+                "add direction: higher or lower",
+            )
+        margin_text = ""
+    if gate and not margin_text and given.limit is None:
+        raise InvalidError(key, f"metric {name!r} is a gate without margin or limit", "add margin: 5% or limit: …")
+    margin, relative = parse_margin(margin_text) if margin_text else (None, False)
+    return MetricSpec(
+        name=name,
+        family=facts.family,
+        direction=direction,
+        function=given.function or facts.function,
+        margin=margin,
+        margin_text=margin_text,
+        relative=relative,
+        floor=given.floor if given.floor is not None else (parse_figure(facts.floor) if relative else 0.0),
+        limit=given.limit,
+        gap=given.gap,
+        prediction=given.prediction,
+        gate=gate,
+        sliced=given.sliced,
+        unit=facts.unit,
+        options=given.options,
+    )
+
+
+def _facts(name: str, given: MetricInput, key: tuple[str | int, ...]) -> metrics.Known:
+    if given.source == "tests":
+        return metrics.Known(Family.TEST, Direction.NONE)
+    facts = metrics.known(name, given.function)
+    if facts is not None:
+        return facts
+    if given.function is not None and ":" in given.function:
+        return metrics.Known(Family.MODEL, Direction.NONE)
+    wanted = given.function or name
+    near = metrics.nearest(wanted, metrics.KNOWN)
+    raise InvalidError(
+        key,
+        f"unknown metric {wanted!r}" + (f"; did you mean {near!r}?" if near else ""),
+        "use a built-in name, a name in sklearn.metrics, or function: module:function; "
+        "a figure that a test stores is declared with from: tests",
+    )

@@ -1,0 +1,170 @@
+"""Read `seatrial.yaml` and say exactly what is wrong with it: file, line, key, the nearest known name, the remedy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from seatrial.config.convert import InvalidError, to_project
+from seatrial.config.metrics import nearest
+from seatrial.config.schema import ProjectInput
+from seatrial.records import Project, UsageError
+
+CONFIG_NAME = "seatrial.yaml"
+_LARGEST = 1 << 20
+_MOST_NODES = 100_000
+
+
+def load_project(folder: Path) -> Project:
+    """The project in `folder`. Raises UsageError."""
+    file = folder / CONFIG_NAME
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no {CONFIG_NAME}",
+            where=str(folder),
+            remedy="run seatrial in the folder that has one, or give that folder as an argument",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"it can't be read: {error}", where=str(file), remedy="make it a readable UTF-8 file"
+        ) from None
+    return read_project(text, where=str(file), default_name=folder.resolve().name)
+
+
+def read_project(text: str, *, where: str, default_name: str) -> Project:
+    """The project that `text` means; `where` names it in errors. Raises UsageError."""
+    document = _parse(text, where)
+    try:
+        given = ProjectInput.model_validate(_plain(document, _Budget(where)))
+        return to_project(given, _as_name(default_name))
+    except ValidationError as error:
+        raise UsageError(
+            "; ".join(_explained(document, error)),
+            where=where,
+            remedy="see docs/reference/configuration.md for every key",
+        ) from None
+    except InvalidError as error:
+        raise UsageError(error.message, where=_place(document, where, error.key), remedy=error.remedy) from None
+
+
+def _as_name(text: str) -> str:
+    return "".join(char if char.isalnum() or char in "._-" else "-" for char in text).strip("._-")[:63] or "project"
+
+
+def _parse(text: str, where: str) -> CommentedMap:
+    if len(text) > _LARGEST:
+        raise UsageError(
+            "it is larger than 1 MiB", where=where, remedy="a configuration is a few hundred lines at most"
+        )
+    try:
+        document = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise UsageError(f"this is not YAML: {what}", where=f"{where}{line}", remedy="mend the syntax there") from None
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"this is not YAML: {error}", where=where, remedy="mend the syntax") from None
+    if not isinstance(document, CommentedMap):
+        raise UsageError(
+            "it holds no keys", where=where, remedy="start with `deployments:`; see docs/reference/configuration.md"
+        )
+    return document
+
+
+class _Budget:
+    """Counts nodes, so that aliases of aliases (a `billion laughs`) end in an error and not in memory."""
+
+    def __init__(self, where: str) -> None:
+        self.left = _MOST_NODES
+        self.where = where
+
+    def spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise UsageError("its aliases expand to too many values", where=self.where, remedy="write the values out")
+
+
+def _plain(node: object, budget: _Budget) -> object:
+    """The document as ordinary Python values."""
+    budget.spend()
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value, budget) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [_plain(value, budget) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node if node is None else str(node)
+
+
+def _explained(document: CommentedMap, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        key = tuple(part for part in problem["loc"] if part != "[key]")
+        line = _line(document, key)
+        place = ".".join(str(part) for part in key)
+        prefix = f"line {line}: " if line else ""
+        if problem["type"] == "extra_forbidden":
+            near = nearest(str(key[-1]), _keys_at(key[:-1]))
+            yield f"{prefix}unknown key {place!r}" + (f"; did you mean {near!r}?" if near else "")
+        elif problem["type"] == "missing":
+            yield f"{prefix}{place!r} is missing"
+        else:
+            message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            yield f"{prefix}{place}: {message[0].lower()}{message[1:]}"
+
+
+def _line(document: CommentedMap, key: Sequence[str | int]) -> int | None:
+    """The line (from 1) of the deepest part of `key` that the file has."""
+    node: Any = document
+    line: int | None = None
+    for part in key:
+        if isinstance(node, CommentedMap) and part in node:
+            line = node.lc.key(part)[0] + 1
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line = node.lc.item(part)[0] + 1
+        else:
+            return line
+        node = node[part]
+    return line
+
+
+def _place(document: CommentedMap, where: str, key: Sequence[str | int]) -> str:
+    line = _line(document, key)
+    return f"{where}:{line}" if line else where
+
+
+def _keys_at(path: Sequence[str | int]) -> list[str]:
+    """The keys that are known at `path`, for suggestions: walks the models, through mappings and lists."""
+    model: type[BaseModel] | None = ProjectInput
+    rest = list(path)
+    while rest and model is not None:
+        field = model.model_fields.get(str(rest.pop(0)))
+        if field is None:
+            return []
+        nested = _model_in(field.annotation)
+        if rest and nested is not None and not _is_plain_model(field.annotation):
+            rest.pop(0)
+        model = nested
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _is_plain_model(annotation: object) -> bool:
+    """Whether the annotation is the model itself (or optional), and not a mapping or list of it."""
+    origin = getattr(annotation, "__origin__", None)
+    return origin not in (dict, tuple, list) and not any(
+        getattr(argument, "__origin__", None) in (dict, tuple, list) for argument in getattr(annotation, "__args__", ())
+    )
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((model for model in found if model is not None), None)
