@@ -1,0 +1,223 @@
+"""What happened, append-only: every run and every record that travelled in it, on SQLite or PostgreSQL.
+
+Safe against two trials at once and kill -9 at any point: SQLite runs in WAL mode, each append is one transaction, and
+a run that nobody holds any more shows by its lock file (see `seatrial.trial.workspace`).
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from seatrial.ports import Clock
+from seatrial.records import Run, RunState, UsageError, Verdict
+
+HEAD = "0001"
+METADATA = sa.MetaData()
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("ended", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("baseline", sa.Text, nullable=False),
+    sa.Column("candidate", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text),
+    sa.Column("headline", sa.Text, nullable=False),
+    sa.Column("report", sa.Text),
+)
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+
+class Journal:
+    """The history of one project (`open_journal`)."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def begin(self, run: Run) -> None:
+        """Enter a run."""
+        with self._engine.begin() as connection:
+            connection.execute(RUNS.insert().values(**_row(run)))
+
+    def append(self, run: str, record: object) -> None:
+        """Append one record to a run; its kind is the record's class name."""
+        body = msgspec.json.encode(record).decode()
+        with self._engine.begin() as connection:
+            last = (
+                sa.select(sa.func.coalesce(sa.func.max(EVENTS.c.seq), 0) + 1)
+                .where(EVENTS.c.run == run)
+                .scalar_subquery()
+            )
+            connection.execute(
+                EVENTS.insert().values(
+                    run=run, seq=last, at=self._clock.now().isoformat(), kind=type(record).__name__, body=body
+                )
+            )
+
+    def update(self, run: Run) -> None:
+        """Set what is known of a run by now: its versions, its end, its verdict."""
+        values = _row(run)
+        del values["id"]
+        with self._engine.begin() as connection:
+            connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(**values))
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest runs, newest first."""
+        query = RUNS.select().order_by(RUNS.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
+    def running(self) -> list[Run]:
+        """The runs that were never ended, oldest first."""
+        query = RUNS.select().where(RUNS.c.state == RunState.RUNNING.value).order_by(RUNS.c.id)
+        with self._engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
+    def find(self, name: str) -> Run:
+        """The run with this id, or whose id starts or ends so; `latest` is the newest. Raises UsageError."""
+        with self._engine.connect() as connection:
+            everything = [_run(row) for row in connection.execute(RUNS.select().order_by(RUNS.c.id.desc())).mappings()]
+        if name == "latest" and everything:
+            return everything[0]
+        found = [run for run in everything if run.id == name] or [
+            run for run in everything if name and (run.id.startswith(name) or run.id.endswith(name))
+        ]
+        if len(found) == 1:
+            return found[0]
+        what = (
+            f"there is no run {name!r}"
+            if not found
+            else f"{name!r} could be any of {', '.join(run.id for run in found[:5])}"
+        )
+        raise UsageError(what, remedy="seatrial runs lists them; `latest` is the newest")
+
+    def events(self, run: str) -> list[tuple[datetime, str, dict[str, Any]]]:
+        """Time, kind and body of everything that was appended to a run, in order."""
+        query = EVENTS.select().where(EVENTS.c.run == run).order_by(EVENTS.c.seq)
+        with self._engine.connect() as connection:
+            return [
+                (datetime.fromisoformat(row["at"]), row["kind"], msgspec.json.decode(row["body"]))
+                for row in connection.execute(query).mappings()
+            ]
+
+    def end(self, run: Run, state: RunState) -> Run:
+        """Mark a run as ended now."""
+        ended = replace(run, state=state, ended=self._clock.now())
+        self.update(ended)
+        return ended
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def open_journal(folder: Path, clock: Clock) -> Journal:
+    """The journal in `folder`, created or migrated where needed. Raises UsageError if it is newer than this seatrial."""
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{folder / 'journal.db'}", connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _tune)
+    try:
+        _migrate(engine, folder)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Journal(engine, clock)
+
+
+def _tune(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _migrate(engine: sa.Engine, folder: Path) -> None:
+    if _revision(engine) == HEAD:
+        return
+    with _locked(folder / "journal.lock"):
+        revision = _revision(engine)
+        if revision == HEAD:
+            return
+        if revision is not None and revision > HEAD:
+            raise UsageError(
+                "the journal was written by a newer seatrial",
+                where=str(folder),
+                remedy="upgrade seatrial, or move the folder away to begin a new history",
+            )
+        _upgrade(engine)
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    from alembic import command  # noqa: PLC0415 - a fifth of a second, and only the first run needs it
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "seatrial:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "project": run.project,
+        "folder": run.folder,
+        "started": run.started.isoformat(),
+        "ended": run.ended.isoformat() if run.ended else None,
+        "state": run.state.value,
+        "baseline": run.baseline,
+        "candidate": run.candidate,
+        "verdict": run.verdict.value if run.verdict else None,
+        "headline": run.headline,
+        "report": run.report,
+    }
+
+
+def _run(row: sa.RowMapping) -> Run:
+    return Run(
+        id=row["id"],
+        project=row["project"],
+        folder=row["folder"],
+        started=datetime.fromisoformat(row["started"]),
+        ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
+        state=RunState(row["state"]),
+        baseline=row["baseline"],
+        candidate=row["candidate"],
+        verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+        headline=row["headline"],
+        report=row["report"],
+    )
