@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.change.repositories import Work, init
 
 _ISOLATED = {

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from seatrial.trial.git import Repository, open_repository
+from seatrial.trial.change.git import Repository, open_repository
 
 
 class Work:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.change.repositories import init
 
 from seatrial.records import Axis, UsageError
-from seatrial.trial.axes import sorter, translate
+from seatrial.trial.change.axes import sorter, translate
+from tests.change.repositories import init
 
 NAMES = st.sampled_from(["a", "b", "ab", "a.csv", "b.csv", "data", ".x"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)

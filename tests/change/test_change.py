@@ -1,10 +1,10 @@
 """A change is two versions and the files between them, by axis, each axis with its version."""
 
 import pytest
-from tests.change.repositories import Work, lock, pointer
 
 from seatrial.records import Axis, AxisChange, Change, FileChange
-from seatrial.trial.change import find_change
+from seatrial.trial.change.find import find_change
+from tests.change.repositories import Work, lock, pointer
 
 
 def files(change: Change) -> dict[str, tuple[str, str]]:

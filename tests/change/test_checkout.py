@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.change.repositories import Work, init
 
 from seatrial.records import UsageError
-from seatrial.trial.checkout import checkout, prune, remove_checkout
-from seatrial.trial.trees import snapshot
+from seatrial.trial.change.checkout import checkout, prune, remove_checkout
+from seatrial.trial.change.trees import snapshot
+from tests.change.repositories import Work, init
 
 
 def listed(work: Work) -> list[str]:
@@ -136,8 +136,8 @@ def test_prune_takes_what_dead_runs_left(work: Work, tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from seatrial.trial.checkout import checkout
-from seatrial.trial.git import open_repository
+from seatrial.trial.change.checkout import checkout
+from seatrial.trial.change.git import open_repository
 repository = open_repository(Path(sys.argv[1]))
 for number in range(1000):
     checkout(repository, sys.argv[2], Path(sys.argv[3], str(number)))

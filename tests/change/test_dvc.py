@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.trial.dvc import MalformedPointerError, Target, is_pointer, targets
+from seatrial.trial.change.dvc import MalformedPointerError, Target, is_pointer, targets
 
 
 def test_pointer_gives_path_and_md5() -> None:

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.change.repositories import Work, init
 
 from seatrial.records import PermanentError, SeatrialError, TemporaryError, UsageError
-from seatrial.trial.git import Entry, Git, open_repository, shown
-from seatrial.trial.refusals import explain
+from seatrial.trial.change.git import Entry, Git, open_repository, shown
+from seatrial.trial.change.refusals import explain
+from tests.change.repositories import Work, init
 
 
 def test_command_is_an_argument_list() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.change.repositories import Work, init, lock, pointer
 
 from seatrial.records import Axis, UsageError
-from seatrial.trial.axes import sorter
-from seatrial.trial.change import find_change, mixed_tree, mixed_version
-from seatrial.trial.git import Difference, Entry
-from seatrial.trial.trees import edit, tree_of
+from seatrial.trial.change.axes import sorter
+from seatrial.trial.change.find import find_change, mixed_tree, mixed_version
+from seatrial.trial.change.git import Difference, Entry
+from seatrial.trial.change.trees import edit, tree_of
+from tests.change.repositories import Work, init, lock, pointer
 
 PROJECT = "p"
 PATHS = st.sampled_from(

@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.change.repositories import Work, init
 
 from seatrial.records import PermanentError, UsageError
-from seatrial.trial.trees import overlay, snapshot, tree_of
+from seatrial.trial.change.trees import overlay, snapshot, tree_of
+from tests.change.repositories import Work, init
 
 MODEL = "models/m.bin"
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.change.repositories import Work, init
 
 from seatrial.records import UsageError, Version
-from seatrial.trial.git import Repository, open_repository
-from seatrial.trial.versions import Choice, choose_baseline, choose_candidate, default_branch
+from seatrial.trial.change.git import Repository, open_repository
+from seatrial.trial.change.versions import Choice, choose_baseline, choose_candidate, default_branch
+from tests.change.repositories import Work, init
 
 
 def baseline(

@@ -48,9 +48,9 @@ def test_a_small_file_is_enough() -> None:
 
 
 def test_built_in_metrics_gate_by_default() -> None:
-    """Median and 99th percentile latency and errors have margins unless the file says otherwise."""
+    """Median and 90th percentile latency and errors have margins unless the file says otherwise."""
     gated = {found.name for found in deployment(SMALL).metrics if found.gate}
-    assert {"latency_p50", "latency_p99", "errors"} == gated
+    assert {"latency_p50", "latency_p90", "errors"} == gated
 
 
 def test_a_deployment_overrides_shared_keys_one_by_one() -> None:
@@ -126,7 +126,7 @@ def test_an_unknown_metric_names_the_nearest_one() -> None:
         ("bins must ascend", SMALL + "    requests: {slices: [{column: a, bins: [2, 1]}]}\n"),
         ("'5MB/s' is not a size", SMALL + "    resources: {memory: 5MB/s}\n"),
         ("which way is better", SMALL + "    metrics: {x: {from: tests, margin: 5%}}\n"),
-        ("gate without margin", SMALL + "    metrics: {latency_p90: {gate: true}}\n"),
+        ("gate without margin", SMALL + "    metrics: {throughput: {gate: true}}\n"),
         ("both base and overlay", "base: main\noverlay: old\n" + SMALL),
         ("confidence", "confidence: 2\n" + SMALL),
     ],

@@ -6,8 +6,8 @@ from typing import Any
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.records import BlockSamples, RequestsSpec, Sample, UsagePoint
-from seatrial.trial.drive import DriveSummary, Lane, drive
-from seatrial.trial.requests import Request, RequestSet
+from seatrial.trial.drive.requests import Request, RequestSet
+from seatrial.trial.drive.rounds import DriveSummary, Lane, drive
 
 SPEC = RequestsSpec(file="requests.jsonl", rate=1000.0, count=20, warmup=0, timeout=5.0)
 

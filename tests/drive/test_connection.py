@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from seatrial.records import UsageError
 from seatrial.testing import FakeClock
-from seatrial.trial.client import Client, Reply
-from seatrial.trial.connection import Answer, Connection, TransportError
-from seatrial.trial.message import first_target, redirected
-from seatrial.trial.pacer import LoopPacer
+from seatrial.trial.drive.client import Client, Reply
+from seatrial.trial.drive.connection import Answer, Connection, TransportError
+from seatrial.trial.drive.message import first_target, redirected
+from seatrial.trial.drive.pacer import LoopPacer
 from tests.drive.driving import SPEC
 from tests.drive.servers import LocalServer, fixed, http
 from tests.waiting import wait_until

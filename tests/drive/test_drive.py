@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from seatrial.records import Driving, UsageError
-from seatrial.trial.lanes import Lost
+from seatrial.trial.drive.lanes import Lost
 from tests.drive.driving import Driven, drive_all, lane, point, requests
 from tests.drive.servers import LocalServer, Received, fixed, http
 from tests.waiting import wait_until

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.records import RequestsSpec, Slice, UsageError
-from seatrial.trial.requests import RequestSet, load_requests
-from seatrial.trial.rows import type_column
+from seatrial.trial.drive.requests import RequestSet, load_requests
+from seatrial.trial.drive.rows import type_column
 
 
 def load(folder: Path, content: str | bytes, *, name: str = "requests.jsonl", **settings: Any) -> RequestSet:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.records import Driving, RequestsSpec
-from seatrial.trial.schedule import arrivals, block_count, cut_blocks, deployment_rng, order_rng, turn_order
+from seatrial.trial.drive.schedule import arrivals, block_count, cut_blocks, deployment_rng, order_rng, turn_order
 
 RATES = st.floats(0.1, 5000.0)
 SECONDS = st.none() | st.floats(0.001, 100.0)

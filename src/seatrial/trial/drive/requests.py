@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from seatrial.records import RequestsSpec, UsageError
-from seatrial.trial.rows import Row, RowFile, decode_text, is_csv, read_file, read_rows, type_column
+from seatrial.trial.drive.rows import Row, RowFile, decode_text, is_csv, read_file, read_rows, type_column
 
 _MISSING = object()
 _SCALARS = (str, int, float, bool)

@@ -16,12 +16,12 @@ import numpy as np
 
 from seatrial.ports import Clock
 from seatrial.records import BlockSamples
-from seatrial.trial.answers import split_path
-from seatrial.trial.client import Client
-from seatrial.trial.lanes import DriveSummary, Lane, Lost, by_deployment
-from seatrial.trial.pacer import open_pacer
-from seatrial.trial.schedule import Block, cut_blocks, deployment_rng, order_rng, turn_order
-from seatrial.trial.turns import HUNG_BLOCKS, Driven, take_turn, warm_up
+from seatrial.trial.drive.answers import split_path
+from seatrial.trial.drive.client import Client
+from seatrial.trial.drive.lanes import DriveSummary, Lane, Lost, by_deployment
+from seatrial.trial.drive.pacer import open_pacer
+from seatrial.trial.drive.schedule import Block, cut_blocks, deployment_rng, order_rng, turn_order
+from seatrial.trial.drive.turns import HUNG_BLOCKS, Driven, take_turn, warm_up
 
 __all__ = ["DriveSummary", "Lane", "Lost", "drive", "drive_lanes"]
 

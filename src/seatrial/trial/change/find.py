@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from seatrial.records import Axis, AxisChange, Change, FileChange, UsageError, Version
-from seatrial.trial import dvc, trees
-from seatrial.trial.axes import Sorter, sorter
-from seatrial.trial.git import Difference, Entry, Repository, shown
-from seatrial.trial.versions import choose_baseline, choose_candidate
+from seatrial.trial.change import dvc, trees
+from seatrial.trial.change.axes import Sorter, sorter
+from seatrial.trial.change.git import Difference, Entry, Repository, shown
+from seatrial.trial.change.versions import choose_baseline, choose_candidate
 
 EMPTY: Final = "none"
 _VERSION_LENGTH: Final = 12

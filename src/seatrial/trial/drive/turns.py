@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from seatrial.records import BlockSamples, Sample, UsagePoint
-from seatrial.trial.answers import read_answer
-from seatrial.trial.client import Client, Reply
-from seatrial.trial.lanes import Lane
-from seatrial.trial.pacer import Pacer
-from seatrial.trial.schedule import Block
+from seatrial.trial.drive.answers import read_answer
+from seatrial.trial.drive.client import Client, Reply
+from seatrial.trial.drive.lanes import Lane
+from seatrial.trial.drive.pacer import Pacer
+from seatrial.trial.drive.schedule import Block
 
 HUNG_BLOCKS = 3
 

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from seatrial.records import RequestsSpec
-from seatrial.trial.connection import Answer, Connection, Origin, TransportError, connect
-from seatrial.trial.message import REDIRECTS, Target, first_target, redirected
-from seatrial.trial.pacer import Pacer
+from seatrial.trial.drive.connection import Answer, Connection, Origin, TransportError, connect
+from seatrial.trial.drive.message import REDIRECTS, Target, first_target, redirected
+from seatrial.trial.drive.pacer import Pacer
 
 IN_FLIGHT_CAP = 512
 REDIRECTS_FOLLOWED = 3

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from seatrial.records import UsageError
-from seatrial.trial.refusals import explain
+from seatrial.trial.change.refusals import explain
 
 # What must not run or ask while seatrial works; the rest of the user's settings (filters, line ends) stays in force.
 _SHIELD: Final = {

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seatrial.records import PermanentError, UsageError
-from seatrial.trial.git import Difference, Entry, Repository, encode, shown
+from seatrial.trial.change.git import Difference, Entry, Repository, encode, shown
 
 # What seatrial keeps for itself in a project is no part of any version of it.
 OWN_FOLDER = ".seatrial"

@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from seatrial.records import UsageError, Version
-from seatrial.trial.git import Git, Repository, shown
-from seatrial.trial.trees import is_own, snapshot
-from seatrial.trial.trees import overlay as lay_over
+from seatrial.trial.change.git import Git, Repository, shown
+from seatrial.trial.change.trees import is_own, snapshot
+from seatrial.trial.change.trees import overlay as lay_over
 
 WORKTREE: Final = "WORKTREE"
 BASELINE: Final = "baseline"

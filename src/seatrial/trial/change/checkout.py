@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.records import PermanentError, TemporaryError, UsageError
-from seatrial.trial.git import SUBMODULE_MODE, Entry, Git, Repository, shown
-from seatrial.trial.trees import temporary_index
+from seatrial.trial.change.git import SUBMODULE_MODE, Entry, Git, Repository, shown
+from seatrial.trial.change.trees import temporary_index
 
 # The same tree always makes the same commit, so that a second checkout adds no object.
 _AUTHOR: Final = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from seatrial.records import RequestsSpec, UsageError
-from seatrial.trial.connection import Answer, Origin, TransportError
+from seatrial.trial.drive.connection import Answer, Origin, TransportError
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULTS = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}

@@ -85,7 +85,12 @@ class Connection(asyncio.Protocol):
         """The connection is open (and its handshake done)."""
         self._transport = cast("asyncio.WriteTransport", transport)
         self._parser = HttpResponseParser(
-            self, self._loop, BODY_CAP, response_with_body=self._with_body, read_until_eof=True, auto_decompress=False
+            cast("Any", self),
+            self._loop,
+            BODY_CAP,
+            response_with_body=self._with_body,
+            read_until_eof=True,
+            auto_decompress=False,
         )
         self.usable = True
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seatrial.records import RequestsSpec, UsageError, UsagePoint
-from seatrial.trial.requests import RequestSet
+from seatrial.trial.drive.requests import RequestSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,178 @@
+"""Make what a cell needs before it can start: its files, its software stack, its build.
+
+Cells of one version share a checkout unless they have a build, whose products would get in each other's way; cells of
+one stack share its environment; a build whose inputs are unchanged is restored instead of run.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.records import Cell, Plan, Role, SeatrialError, Stage, TestResult, TestSpec
+from seatrial.trial.build.builds import Builds
+from seatrial.trial.build.commands import Commands
+from seatrial.trial.build.environment import cell_environment, fill_in
+from seatrial.trial.build.logs import tail
+from seatrial.trial.build.stack import Stack, Stacks
+from seatrial.trial.cells import CellRun
+from seatrial.trial.change.checkout import Checkout, checkout, remove_checkout
+from seatrial.trial.change.git import Repository
+from seatrial.trial.change.trees import tree_of
+from seatrial.trial.external.suite import ExternalTests, Subject
+from seatrial.trial.tools import Tools
+from seatrial.trial.workspace import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A cell that can be started: its project folder, its stack, and the environment of its processes."""
+
+    project: Path
+    stack: Stack
+    env: Mapping[str, str]
+
+
+class Preparation:
+    """Prepares the cells of one trial; safe to use from many threads."""
+
+    def __init__(self, repository: Repository, folder: RunFolder, tools: Tools) -> None:
+        self._repository = repository
+        self._folder = folder
+        self._tools = tools
+        self._commands = Commands(tools.clock, run=folder.id)
+        self._environ = dict(os.environ)
+        self._stacks = Stacks(tools.stacks, self._commands, self._environ)
+        self._builds = Builds(tools.workspace.builds, tools.store, self._commands)
+        self._tests = ExternalTests(folder.root, self._stacks, self._commands, self._environ)
+        self._checkouts: dict[str, Checkout] = {}
+        self._inputs_tree = ""
+        self._prepared: dict[str, Prepared] = {}
+        self._lock = threading.Lock()
+        self.notes: list[str] = []
+
+    def cancel(self) -> None:
+        """End every command that runs, and refuse to start more."""
+        self._commands.stop()
+
+    def check_out(self, plan: Plan, cells: Mapping[str, CellRun]) -> None:
+        """Put the files of every cell's version in place; a version that can't be checked out fails its cells."""
+        for cell in plan.cells:
+            run = cells[cell.id]
+            if cell.version.tree is None or cell.deployment.url is not None:
+                continue
+            run.enter(Stage.CHECKOUT, cell.version.described)
+            try:
+                self._check_out(cell, cell.version.tree)
+            except SeatrialError as error:
+                run.fail(error)
+        self._check_out_inputs(plan)
+
+    def inputs_folder(self, file: str | None) -> Path:
+        """Where requests, tests and metric functions are read: the candidate's files, or the project itself.
+
+        The project itself holds what git ignores (data that must not be committed), which no checkout has.
+        """
+        inputs = self._checkouts.get(_INPUTS)
+        if inputs is not None and (file is None or (inputs.project / file).exists()):
+            return inputs.project
+        return self._tools.project
+
+    def of(self, cell: CellRun) -> Prepared | None:
+        """What was prepared of a cell; None for one that already runs elsewhere."""
+        return self._prepared.get(cell.id)
+
+    def prepare(self, cell: CellRun) -> None:
+        """Make one cell's stack and build; on failure it is marked as failed."""
+        deployment = cell.cell.deployment
+        if deployment.url is not None:
+            return
+        log = self._folder.log(cell.id, "build.log")
+        try:
+            source = self._checkouts[_place(cell.cell)]
+            cell.enter(Stage.STACK, "software stack")
+            stack = self._stacks.provide(
+                deployment.stack, source.project, salt=self._salt(cell.cell), log=log, where=cell.id
+            )
+            cell.stack_digest, cell.stack_bytes, cell.packages = stack.digest, stack.bytes, stack.packages
+            env = cell_environment(stack, deployment.env, caller=self._environ, where=cell.id)
+            self._build(cell, source.project, stack, env, log)
+        except SeatrialError as error:
+            cell.fail(error, exit_status=getattr(error, "exit_status", None), log_tail=tail(log))
+            return
+        with self._lock:
+            self._prepared[cell.id] = Prepared(source.project, stack, env)
+
+    def run_test(self, cell: CellRun, spec: TestSpec) -> TestResult:
+        """Run one external test against a living cell, with the candidate's test files."""
+        prepared = self.of(cell)
+        inputs = self._checkouts.get(_INPUTS)
+        return self._tests.run(
+            spec,
+            Subject(
+                cell=cell.id,
+                url=cell.url or "",
+                project=inputs.project if inputs is not None else self._tools.project,
+                stack=prepared.stack if prepared is not None else None,
+                declared=cell.cell.deployment.env,
+                extra={"COMMIT_SHA": cell.cell.version.commit} if cell.cell.version.commit else {},
+                salt=self._inputs_tree,
+            ),
+        )
+
+    def remove_checkouts(self) -> None:
+        """Take all checkouts away again; one that can't be removed is noted and left to the next trial."""
+        for place in {checked.folder for checked in self._checkouts.values()}:
+            try:
+                remove_checkout(self._repository, place)
+            except SeatrialError as error:
+                self.notes.append(f"a checkout stays: {error.what}")
+
+    def _check_out(self, cell: Cell, tree: str) -> None:
+        place = _place(cell)
+        if place in self._checkouts:
+            return
+        into = self._folder.trees / str(len(self._checkouts))
+        self._checkouts[place] = found = checkout(self._repository, tree, into)
+        self.notes.extend(note for note in found.notes if note not in self.notes)
+
+    def _check_out_inputs(self, plan: Plan) -> None:
+        """The candidate's files without any build, for requests, metric functions and tests."""
+        cells = [cell for cell in plan.cells if cell.role is Role.CANDIDATE]
+        tree = next((cell.version.tree for cell in cells), None)
+        if tree is None:
+            return
+        shared = next((self._checkouts.get(_place(cell)) for cell in cells if cell.deployment.build is None), None)
+        self._inputs_tree = tree
+        self._checkouts[_INPUTS] = shared or checkout(self._repository, tree, self._folder.trees / "inputs")
+
+    def _salt(self, cell: Cell) -> str:
+        return tree_of(self._repository, cell.version.tree or "", self._repository.project)
+
+    def _build(self, cell: CellRun, source: Path, stack: Stack, env: Mapping[str, str], log: Path) -> None:
+        spec = cell.cell.deployment.build
+        if spec is None:
+            return
+        cell.enter(Stage.BUILD, spec.run)
+        outcome = self._builds.run(
+            spec,
+            source,
+            stack=stack,
+            declared=fill_in(cell.cell.deployment.env, self._environ, where=cell.id),
+            env=env,
+            log=log,
+            where=cell.id,
+        )
+        cell.build_seconds, cell.build_cached = outcome.seconds, outcome.cached
+        if outcome.note:
+            self.notes.append(f"{cell.id}: {outcome.note}")
+
+
+_INPUTS = ""
+
+
+def _place(cell: Cell) -> str:
+    """Which checkout a cell uses: one per version, and one per build where there is one."""
+    build = cell.deployment.build
+    return f"{cell.version.tree} {build.run} {sorted(cell.deployment.env.items())}" if build else f"{cell.version.tree}"

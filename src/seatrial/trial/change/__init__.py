@@ -1,0 +1,1 @@
+"""The first box: what changed. Versions as git trees, the files between them by axis, and checkouts."""
