@@ -211,7 +211,7 @@ def _metric(name: str, given: MetricInput, key: tuple[str | int, ...]) -> Metric
         margin=margin,
         margin_text=margin_text,
         relative=relative,
-        floor=given.floor if given.floor is not None else (parse_figure(facts.floor) if relative else 0.0),
+        floor=_floor(given, facts) if relative else 0.0,
         limit=given.limit,
         gap=given.gap,
         prediction=given.prediction,
@@ -220,6 +220,13 @@ def _metric(name: str, given: MetricInput, key: tuple[str | int, ...]) -> Metric
         unit=facts.unit,
         options=given.options,
     )
+
+
+def _floor(given: MetricInput, facts: metrics.Known) -> float:
+    """The floor that the file names; the built-in one goes with the built-in margin only."""
+    if given.floor is not None:
+        return given.floor
+    return parse_figure(facts.floor) if given.margin is None else 0.0
 
 
 def _facts(name: str, given: MetricInput, key: tuple[str | int, ...]) -> metrics.Known:

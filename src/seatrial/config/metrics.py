@@ -16,22 +16,26 @@ HIGHER, LOWER, NONE = Direction.HIGHER, Direction.LOWER, Direction.NONE
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a metric; `margin` as a user would write it, empty where it gates nothing by default."""
+    """What is known of a metric; `margin` as a user would write it, `gate` whether it counts unless the file says so.
+
+    A 99th percentile takes a thousand requests to be told from chance, so it is a gate only where it is asked for.
+    """
 
     family: Family
     direction: Direction
     unit: str = ""
     margin: str = ""
     floor: str = "0"
+    gate: bool = False
     function: str | None = None
 
 
 _APPLICATION = {
-    "latency_p50": Known(Family.APPLICATION, LOWER, "s", "10%", "2ms"),
-    "latency_p90": Known(Family.APPLICATION, LOWER, "s"),
+    "latency_p50": Known(Family.APPLICATION, LOWER, "s", "10%", "2ms", gate=True),
+    "latency_p90": Known(Family.APPLICATION, LOWER, "s", "15%", "5ms", gate=True),
     "latency_p99": Known(Family.APPLICATION, LOWER, "s", "25%", "10ms"),
     "latency_mean": Known(Family.APPLICATION, LOWER, "s"),
-    "errors": Known(Family.APPLICATION, LOWER, "fraction", "0.5pp"),
+    "errors": Known(Family.APPLICATION, LOWER, "fraction", "1pp", gate=True),
     "throughput": Known(Family.APPLICATION, HIGHER, "1/s"),
     "ready_seconds": Known(Family.APPLICATION, LOWER, "s"),
     "stack_size": Known(Family.APPLICATION, LOWER, "B"),
@@ -106,6 +110,6 @@ def default_metric(name: str) -> MetricSpec:
         margin_text=facts.margin,
         relative=relative,
         floor=parse_figure(facts.floor),
-        gate=bool(facts.margin),
+        gate=bool(facts.margin) and (facts.gate or facts.family is Family.MODEL),
         unit=facts.unit,
     )

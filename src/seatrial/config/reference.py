@@ -102,15 +102,16 @@ def _metrics() -> str:
 
 
 def _metric_rows() -> Iterator[str]:
-    yield "Those with a default margin are gates unless the file says otherwise; model metrics only once they are named (or labels are there)."
+    yield "Model metrics are gates once they are named; the usual one for the kind of labels is judged where none is named. The gates"
+    yield "marked so count unless the file says otherwise, the rest once they are named with a margin, a limit or `gate: true`."
     yield "Any other name in `sklearn.metrics` works too: `…_score` is better higher, `…_error`, `…_loss` and `…_deviance` lower."
     yield ""
-    yield "| metric | family | better | unit | default margin |"
-    yield "|---|---|---|---|---|"
+    yield "| metric | family | better | unit | default margin | gate |"
+    yield "|---|---|---|---|---|---|"
     for name, facts in KNOWN.items():
         floor = f", at least {facts.floor}" if facts.floor != "0" else ""
         margin = f"{facts.margin}{floor}" if facts.margin else "–"
-        yield f"| `{name}` | {facts.family.value} | {facts.direction.value} | {facts.unit or '–'} | {margin} |"
+        yield f"| `{name}` | {facts.family.value} | {facts.direction.value} | {facts.unit or '–'} | {margin} | {'yes' if facts.gate else '–'} |"
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class RequestsInput(Strict):
     headers: dict[str, str] = Field({}, description="Further headers.")
     body: Text | None = Field(
         None,
-        description="Field that is the JSON body. Default: the row without label, cluster and slice columns that `features` leaves out.",
+        description="Field that is the JSON body. Default: the row without label, `id` and cluster.",
     )
     wrap: Text | None = Field(None, description="Send the body as `{wrap: body}`.")
     label: Text | None = Field(None, description="Field that holds the label.")
@@ -180,6 +180,10 @@ class MetricInput(Strict):
     )
     floor: Figure | None = Field(None, description="Least absolute value of a relative margin.")
     limit: Figure | None = Field(None, description="Value that the candidate must not cross, whatever the baseline.")
+    gap: Figure | None = Field(
+        None,
+        description="How much the fairness gap (the largest difference between slices) may grow. Default: not judged.",
+    )
     gate: bool | None = Field(
         None, description="Whether it counts for the verdict. Default: if it has a margin or a limit."
     )

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from seatrial.records import Interval
 
@@ -169,7 +169,7 @@ class MomentEffect(Effect):
         if error == 0:
             return 0.0 if distance > 0 and self.moments.units >= FEW_UNITS else 1.0
         statistic = side * _unskew(side * distance / error, skew)
-        return float(stats.t.sf(statistic, self._freedom(skew)))
+        return float(special.stdtr(self._freedom(skew), -statistic))
 
     def _bounds(self, tail: float, weight: float) -> Bounds | None:
         if not self._known:
@@ -178,7 +178,7 @@ class MomentEffect(Effect):
         centre = self.estimate(weight)
         if error == 0:
             return Bounds(centre, centre) if self.moments.units >= FEW_UNITS else None
-        quantile = float(stats.t.isf(tail, self._freedom(skew)))
+        quantile = -float(special.stdtrit(self._freedom(skew), tail))
         return Bounds(centre - error * _skew(quantile, skew), centre - error * _skew(-quantile, skew))
 
 
@@ -261,19 +261,19 @@ class ReplicateEffect(Effect):
 
     def _bounds(self, tail: float, weight: float) -> Bounds | None:
         scores, values = self._curve(weight)
-        score = float(stats.t.isf(tail, self.units - 1))
+        score = -float(special.stdtrit(self.units - 1, tail))
         return Bounds(_at(scores, values, -score), _at(scores, values, score))
 
     def _curve(self, weight: float) -> tuple[Floats, Floats]:
         """Normal scores (ascending, symmetric) and the replicates' quantile at each."""
         values = self.candidate_replicates - weight * self.baseline_replicates if weight else self.candidate_replicates
-        edge = stats.norm.isf(min(_TAIL_REPLICATES / values.size, 0.25))
+        edge = -special.ndtri(min(_TAIL_REPLICATES / values.size, 0.25))
         scores = np.linspace(-edge, edge, 201)
-        return scores, np.quantile(values, stats.norm.cdf(scores), method="hazen")
+        return scores, np.quantile(values, special.ndtr(scores), method="hazen")
 
     def _chance(self, scores: Floats, values: Floats, threshold: float) -> float:
         score = _score_of(scores, values, threshold)
-        return float(stats.t.cdf(score, self.units - 1))
+        return float(special.stdtr(self.units - 1, score))
 
 
 def _at(scores: Floats, values: Floats, score: float) -> float:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from seatrial.judge.effects import Bounds, Effect, Floats, Observed
 from seatrial.judge.means import cluster_sums
@@ -73,7 +73,7 @@ class ProportionEffect(Effect):
 
         def excess(threshold: float, *, mirrored: bool) -> float:
             chance = min(max(self._tail(threshold, weight, mirrored=mirrored), 1e-300), 1 - 1e-16)
-            return float(stats.norm.ppf(chance) - stats.norm.ppf(tail))
+            return float(special.ndtri(chance) - special.ndtri(tail))
 
         low = _crossing(lambda value: excess(value, mirrored=False), floor, estimate)
         high = _crossing(lambda value: excess(value, mirrored=True), ceiling, estimate)
@@ -146,9 +146,7 @@ def proportion_difference(baseline: ArrayLike, candidate: ArrayLike, groups: Arr
 def mcnemar_exact(candidate_only: int, baseline_only: int) -> float:
     """McNemar's exact two-sided p-value of "no difference", from the pairs that differ (the binomial test)."""
     differing = candidate_only + baseline_only
-    return (
-        float(min(1.0, 2 * stats.binom.cdf(min(candidate_only, baseline_only), differing, 0.5))) if differing else 1.0
-    )
+    return float(min(1.0, 2 * special.bdtr(min(candidate_only, baseline_only), differing, 0.5))) if differing else 1.0
 
 
 def exact_tail(values: Floats, counts: Floats, threshold: float) -> float:
@@ -196,7 +194,7 @@ def score_tail(
     chances = restricted_fit(values, counts, threshold)
     variance = float(chances @ ((values - threshold) ** 2))
     statistic = (float(counts @ values) - correction - total * threshold) / np.sqrt(max(variance * total, 1e-300))
-    return float(stats.t.sf(statistic, freedom)) if np.isfinite(freedom) else float(special.ndtr(-statistic))
+    return float(special.stdtr(freedom, -statistic)) if np.isfinite(freedom) else float(special.ndtr(-statistic))
 
 
 def restricted_fit(values: Floats, counts: Floats, mean: float) -> Floats:

@@ -1,0 +1,189 @@
+"""Past trials: list them, show one again (also one that was killed), compare two."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from seatrial.records import (
+    Cell,
+    CellResult,
+    Change,
+    Failure,
+    PermanentError,
+    Plan,
+    Project,
+    Report,
+    Role,
+    Run,
+    RunState,
+    Stage,
+    UsageError,
+    Version,
+)
+from seatrial.trial.compare.metrics import Function, load_function
+from seatrial.trial.conclude import Circumstances, Seen, conclude
+from seatrial.trial.drive.requests import RequestSet, load_requests
+from seatrial.trial.report import load_report
+from seatrial.trial.run import clean_up_after_the_dead
+from seatrial.trial.samples import CellSamples, gather, read_blocks
+from seatrial.trial.tools import Tools
+from seatrial.trial.workspace import RunFolder
+
+RecordT = TypeVar("RecordT")
+
+
+def list_runs(tools: Tools, limit: int) -> list[Run]:
+    """The latest runs, newest first; what killed ones left behind is cleaned up on the way."""
+    clean_up_after_the_dead(tools)
+    return tools.journal.runs(limit)
+
+
+def past_report(tools: Tools, name: str) -> Report:
+    """The report of a run; of one that was killed, what its finished turns say. Raises UsageError."""
+    clean_up_after_the_dead(tools)
+    run = tools.journal.find(name)
+    if run.report is not None:
+        return load_report(tools.store.get(run.report))
+    if run.state is RunState.RUNNING:
+        raise UsageError(f"run {run.id} is still going", remedy="wait for it to end")
+    past = _recover(tools, run)
+    return conclude(past.seen, past.about)
+
+
+def compare_runs(tools: Tools, first: str, second: str) -> Report:
+    """The candidates of `second` beside those of `first`, request by request.
+
+    Deployments are matched by name and must have been driven with the same requests. Raises UsageError.
+    """
+    before, after = (_recover(tools, tools.journal.find(name)) for name in (first, second))
+    names = [name for name in after.seen.plan.deployments if _candidate(before.seen.plan, name) is not None]
+    if not names:
+        raise UsageError("the two runs have no deployment in common", remedy="compare runs of the same deployments")
+    _check_requests(before, after, names)
+    cells = []
+    results: dict[str, CellResult] = {}
+    samples: dict[str, CellSamples] = {}
+    for name in names:
+        for past, role in ((before, Role.BASELINE), (after, Role.CANDIDATE)):
+            found = _candidate(past.seen.plan, name)
+            if found is None:
+                continue
+            spec = replace(found.deployment, metrics=_metrics_of(after, name))
+            cell = Cell(deployment=spec, version=replace(found.version, name=role.value), role=role, axes=found.axes)
+            cells.append(cell)
+            results[cell.id] = replace(past.seen.results[found.id], cell=cell.id)
+            if found.id in past.seen.samples:
+                samples[cell.id] = past.seen.samples[found.id]
+    change = Change(
+        project=after.seen.change.project,
+        baseline=_named(before, Role.BASELINE),
+        candidate=_named(after, Role.CANDIDATE),
+        notes=(
+            "the two candidates ran at different times, so what the machine did meanwhile is part of the difference",
+        ),
+    )
+    seen = replace(after.seen, change=change, plan=Plan(cells=tuple(cells)), results=results, samples=samples)
+    return conclude(seen, replace(after.about, run=f"{before.about.run}..{after.about.run}", complete=True, notes=()))
+
+
+class _Past:
+    """A run read back from the journal and its folder."""
+
+    def __init__(self, seen: Seen, about: Circumstances) -> None:
+        self.seen = seen
+        self.about = about
+
+
+def _recover(tools: Tools, run: Run) -> _Past:
+    events = tools.journal.events(run.id)
+    project, change, plan = _last(events, Project), _last(events, Change), _last(events, Plan)
+    if project is None or change is None or plan is None:
+        raise UsageError(f"run {run.id} ended before anything was planned", remedy="run the trial again")
+    folder = RunFolder(Path(run.folder))
+    samples = gather(read_blocks(folder.blocks))
+    results = {cell.id: CellResult(cell=cell.id, stage=Stage.DRIVE, failure=_CUT_SHORT) for cell in plan.cells}
+    for _, kind, body in events:
+        if kind == CellResult.__name__:
+            result = msgspec.convert(body, CellResult)
+            results[result.cell] = result
+    rows, functions = _inputs(tools, project, plan)
+    report = load_report(tools.store.get(run.report)) if run.report else None
+    about = Circumstances(
+        run=run.id,
+        started=run.started,
+        ended=run.ended or run.started,
+        complete=run.state is RunState.FINISHED,
+        confidence=project.confidence,
+        notes=() if run.state is RunState.FINISHED else ("the trial was killed; this is what its finished turns say",),
+        timings=report.timings if report else {},
+        machine=report.machine if report else {},
+        settings=report.settings if report else {},
+    )
+    seen = Seen(
+        project=project, change=change, plan=plan, results=results, samples=samples, rows=rows, functions=functions
+    )
+    return _Past(seen, about)
+
+
+_CUT_SHORT = Failure(stage=Stage.DRIVE, message="the trial was killed before this cell had ended")
+
+
+def _last(events: list[tuple[Any, str, dict[str, Any]]], kind: type[RecordT]) -> RecordT | None:
+    bodies = [body for _, name, body in events if name == kind.__name__]
+    return msgspec.convert(bodies[-1], kind) if bodies else None
+
+
+def _inputs(
+    tools: Tools, project: Project, plan: Plan
+) -> tuple[Mapping[str, RequestSet], Mapping[str, Mapping[str, Function]]]:
+    """The requests as they are in the project now; their digest is checked where runs are compared."""
+    rows: dict[str, RequestSet] = {}
+    functions: dict[str, dict[str, Function]] = {}
+    for deployment in project.deployments:
+        if deployment.name not in plan.deployments:
+            continue
+        if deployment.requests is not None:
+            rows[deployment.name] = load_requests(deployment.requests, tools.project)
+        loaded = {metric.name: load_function(metric, tools.project) for metric in deployment.metrics if metric.function}
+        functions[deployment.name] = {name: function for name, function in loaded.items() if function is not None}
+    return rows, functions
+
+
+def _candidate(plan: Plan, deployment: str) -> Cell | None:
+    return next((cell for cell in plan.of(deployment) if cell.role is Role.CANDIDATE), None)
+
+
+def _metrics_of(past: _Past, deployment: str) -> Any:  # noqa: ANN401 - a tuple of MetricSpec
+    cell = _candidate(past.seen.plan, deployment)
+    if cell is None:
+        raise PermanentError(f"{deployment} has no candidate", where=past.about.run)
+    return cell.deployment.metrics
+
+
+def _named(past: _Past, role: Role) -> Version:
+    return replace(
+        past.seen.change.candidate,
+        name=role.value,
+        described=f"{past.seen.change.candidate.described} of run {past.about.run}",
+    )
+
+
+def _check_requests(before: _Past, after: _Past, names: list[str]) -> None:
+    for name in names:
+        sent = [_sent(past, name) for past in (before, after)]
+        if sent[0] != sent[1]:
+            raise UsageError(
+                f"the two runs sent different requests to {name}",
+                where="compare",
+                remedy="compare runs with the same requests",
+            )
+
+
+def _sent(past: _Past, deployment: str) -> tuple[object, ...] | None:
+    """What decides which request is sent in which place of which block."""
+    cell = _candidate(past.seen.plan, deployment)
+    spec = cell.deployment.requests if cell is not None else None
+    return None if spec is None else (spec.file, spec.rate, spec.count, spec.block)

@@ -1,0 +1,236 @@
+"""The story of one trial: change, plan, build, deploy, drive, test, compare, report.
+
+Whatever happens on the way (a cell that fails, Ctrl-C, an error of our own) every process that was started is stopped,
+and everything that was measured is in the report.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seatrial.config import CONFIG_NAME, load_project, read_project
+from seatrial.records import Axis, Change, Plan, Project, Report, Run, RunState, SeatrialError, UsageError, Verdict
+from seatrial.trial.change.checkout import prune
+from seatrial.trial.change.find import find_change, mixed_version
+from seatrial.trial.change.git import Repository, open_repository
+from seatrial.trial.change.versions import WORKTREE
+from seatrial.trial.plan import make_plan
+from seatrial.trial.progress import Watcher
+from seatrial.trial.report import ReportPaths, write_reports
+from seatrial.trial.stages import Stages
+from seatrial.trial.tools import Tools
+from seatrial.trial.workspace import RunFolder, new_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRequest:
+    """What was asked for on the command line.
+
+    Attributes:
+        project: folder with `seatrial.yaml`.
+        base: revision or URL; None for the configuration's, or the merge-base.
+        head: revision, or `WORKTREE`.
+        only: names of deployments; all if empty.
+        attribute: whether mixed versions run as well.
+        out: a further folder for the reports.
+    """
+
+    project: Path
+    base: str | None = None
+    head: str = WORKTREE
+    only: tuple[str, ...] = ()
+    attribute: bool = False
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of a trial."""
+
+    report: Report
+    paths: ReportPaths
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What is decided before anything runs."""
+
+    project: Project
+    repository: Repository
+    change: Change
+    plan: Plan
+
+
+def run_trial(request: TrialRequest, tools: Tools, watch: Watcher) -> Outcome:
+    """Run a whole trial.
+
+    Raises:
+        UsageError: what the user can mend, found before anything was driven.
+        PermanentError: the reports can't be written.
+    """
+    clean_up_after_the_dead(tools)
+    planned = plan_trial(request, tools)
+    with new_run(tools.workspace, tools.clock) as folder, _entered(planned, folder, tools) as run:
+        stages = Stages(planned.project, planned.repository, planned.change, planned.plan, folder, tools, watch)
+        interrupted = _run_stages(stages)
+        report = stages.report(complete=not interrupted)
+        paths = write_reports(report, folder.root)
+        run.finish(report, paths, interrupted=interrupted)
+        if request.out is not None:
+            paths = write_reports(report, request.out)
+    return Outcome(report=report, paths=paths, interrupted=interrupted)
+
+
+def _run_stages(stages: Stages) -> bool:
+    """Build, deploy, drive and test; whether it was interrupted. Everything is stopped afterwards."""
+    with stages.stopping_everything():
+        try:
+            stages.prepare()
+            stages.deploy()
+            stages.drive()
+            stages.test()
+        except KeyboardInterrupt:
+            stages.cancel()
+            return True
+    return False
+
+
+def plan_trial(request: TrialRequest, tools: Tools) -> Planned:
+    """Find the change and plan the cells; nothing is started. Raises UsageError."""
+    repository = open_repository(tools.project)
+    working = load_project(tools.project)
+    axes = _axes(working)
+    change = find_change(
+        repository,
+        base=request.base,
+        head=request.head,
+        overlay=working.overlay,
+        axes=axes,
+        config_base=working.base,
+    )
+    project = working if request.head == WORKTREE else _project_of(repository, change.candidate.tree, working)
+    baseline, note = _baseline_project(repository, change, project)
+    mixed = {}
+    if request.attribute and len(change.changed_axes) > 1:
+        mixed = {axis: mixed_version(repository, change, {axis}, axes) for axis in change.changed_axes}
+    plan = make_plan(change, project, baseline, only=request.only, mixed=mixed)
+    notes = (*((note,) if note else ()), *_attribution_notes(request, change))
+    return Planned(project=project, repository=repository, change=change, plan=replace(plan, notes=notes))
+
+
+def _axes(project: Project) -> Mapping[Axis, tuple[str, ...]]:
+    """The configured patterns; the requests and labels of the trial itself are no training data."""
+    specs = [deployment.requests for deployment in project.deployments if deployment.requests is not None]
+    own = tuple(dict.fromkeys(f"/{file}" for spec in specs for file in (spec.file, spec.labels) if file))
+    others = project.axes.get(Axis.OTHER, ())
+    return {
+        Axis.OTHER: (*own, *others),
+        **{axis: paths for axis, paths in project.axes.items() if axis is not Axis.OTHER},
+    }
+
+
+def _project_of(repository: Repository, tree: str | None, otherwise: Project) -> Project:
+    """The configuration in a version's own files. Raises UsageError if it has none or a wrong one."""
+    text = _config_text(repository, tree)
+    if text is None:
+        raise UsageError(f"this revision has no {CONFIG_NAME}", where="--head", remedy="name a revision that has one")
+    return read_project(text, where=f"{CONFIG_NAME} of the candidate", default_name=otherwise.name)
+
+
+def _baseline_project(repository: Repository, change: Change, candidate: Project) -> tuple[Project, str]:
+    """How the baseline starts: by its own configuration, or by the candidate's where it has none that can be read."""
+    text = _config_text(repository, change.baseline.tree)
+    if text is None:
+        return (
+            candidate,
+            "" if change.baseline.url else f"the baseline has no {CONFIG_NAME}: it is started as the candidate's says",
+        )
+    try:
+        return read_project(text, where=f"{CONFIG_NAME} of the baseline", default_name=candidate.name), ""
+    except UsageError as error:
+        return (
+            candidate,
+            f"the baseline's {CONFIG_NAME} can't be read ({error.what}): it is started as the candidate's says",
+        )
+
+
+def _config_text(repository: Repository, tree: str | None) -> str | None:
+    if tree is None:
+        return None
+    raw = repository.git.read(tree, repository.within(CONFIG_NAME))
+    return None if raw is None else raw.decode(errors="replace")
+
+
+def _attribution_notes(request: TrialRequest, change: Change) -> tuple[str, ...]:
+    if not request.attribute:
+        return ()
+    axes = [axis.value for axis in change.changed_axes]
+    if len(axes) > 1:
+        return (f"attribution: {', '.join(axes)} changed; each was also tried alone on the baseline",)
+    only = (
+        f"only {axes[0]} changed, so every difference is its"
+        if axes
+        else "no axis changed, so there is nothing to attribute"
+    )
+    return (f"attribution: {only}",)
+
+
+def clean_up_after_the_dead(tools: Tools) -> None:
+    """Stop and remove what killed trials left behind: processes, checkouts, and their open entries in the journal."""
+    for run in tools.journal.running():
+        folder = RunFolder(Path(run.folder))
+        if not folder.is_abandoned():
+            continue
+        tools.runtime.sweep(run.id)
+        try:
+            prune(open_repository(tools.project), folder.root)
+        except SeatrialError:
+            continue
+        tools.journal.end(run, RunState.ABANDONED)
+
+
+class _Entry:
+    """A run's line in the journal while it goes on."""
+
+    def __init__(self, run: Run, tools: Tools) -> None:
+        self.run = run
+        self._tools = tools
+        self.ended = False
+
+    def finish(self, report: Report, paths: ReportPaths, *, interrupted: bool) -> None:
+        """Write the verdict and the report's digest."""
+        digest = self._tools.store.put_file(paths.json)
+        ended = replace(self.run, verdict=report.verdict, headline=report.headline, report=digest)
+        self._tools.journal.end(ended, RunState.INTERRUPTED if interrupted else RunState.FINISHED)
+        self.ended = True
+
+
+@contextmanager
+def _entered(planned: Planned, folder: RunFolder, tools: Tools) -> Iterator[_Entry]:
+    """The run in the journal; one that an error ends is marked as such."""
+    run = Run(
+        id=folder.id,
+        project=planned.project.name,
+        folder=str(folder.root),
+        started=tools.clock.now(),
+        baseline=planned.change.baseline.described,
+        candidate=planned.change.candidate.described,
+    )
+    tools.journal.begin(run)
+    entry = _Entry(run, tools)
+    tools.journal.append(run.id, planned.project)
+    tools.journal.append(run.id, planned.change)
+    tools.journal.append(run.id, planned.plan)
+    try:
+        yield entry
+    except BaseException as error:
+        if not entry.ended:
+            failed = replace(
+                run, verdict=Verdict.ERROR, headline=str(error).splitlines()[0] if str(error) else type(error).__name__
+            )
+            tools.journal.end(
+                failed, RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FINISHED
+            )
+        raise

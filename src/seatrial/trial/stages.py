@@ -1,0 +1,309 @@
+"""The stages of a trial, one method each; `run.py` tells in which order."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+
+import httpx
+import numpy as np
+
+from seatrial.judge import LookSchedule
+from seatrial.records import BlockSamples, Change, Plan, Project, Report, SeatrialError, Stage
+from seatrial.trial import deploy, scrape
+from seatrial.trial.build.prepare import Preparation
+from seatrial.trial.cells import CellRun, UsageSampler
+from seatrial.trial.change.git import Repository
+from seatrial.trial.compare.metrics import Function, load_function
+from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude
+from seatrial.trial.drive.lanes import Lane
+from seatrial.trial.drive.requests import RequestSet, load_requests
+from seatrial.trial.drive.rounds import drive
+from seatrial.trial.drive.schedule import block_count
+from seatrial.trial.progress import Progress, Watcher
+from seatrial.trial.samples import BlockLog, gather, write_parquet
+from seatrial.trial.tools import Tools
+from seatrial.trial.workspace import RunFolder
+
+PREPARING = 4
+STARTING = 8
+
+
+class Stages:
+    """One trial on its way: its cells and what was seen of them."""
+
+    def __init__(
+        self,
+        project: Project,
+        repository: Repository,
+        change: Change,
+        plan: Plan,
+        folder: RunFolder,
+        tools: Tools,
+        watch: Watcher,
+    ) -> None:
+        self._project = project
+        self._change = change
+        self._plan = plan
+        self._folder = folder
+        self._tools = tools
+        self._watch = watch
+        self._started = tools.clock.now()
+        self._timings: dict[str, float] = {}
+        self._notes: list[str] = []
+        self._rows: dict[str, RequestSet] = {}
+        self._functions: dict[str, dict[str, Function]] = {}
+        self._blocks: list[BlockSamples] = []
+        self._confidence = project.confidence
+        self._cells = {cell.id: CellRun(cell, watch) for cell in plan.cells}
+        self._preparation = Preparation(repository, folder, tools)
+        self._sampler = UsageSampler(list(self._cells.values()), tools.clock)
+
+    @contextmanager
+    def stopping_everything(self) -> Iterator[None]:
+        """Whatever happens inside, no process and no checkout is left afterwards."""
+        try:
+            with self._sampler:
+                yield
+        finally:
+            self._each(list(self._cells.values()), CellRun.stop, STARTING)
+            self._preparation.remove_checkouts()
+
+    def cancel(self) -> None:
+        """Tell what runs in threads to end."""
+        self._preparation.cancel()
+
+    def prepare(self) -> None:
+        """Check the requests, then make every cell's files, software stack and build."""
+        with self._timed("build", "building"):
+            self._preparation.check_out(self._plan, self._cells)
+            self._load_inputs()
+            self._each(self._living(), self._preparation.prepare, PREPARING)
+
+    def deploy(self) -> None:
+        """Start every cell that could be built, all at once, and wait until each is healthy."""
+        with self._timed("deploy", "starting"), httpx.Client(follow_redirects=False, trust_env=False) as http:
+            self._each(self._living(), lambda cell: self._start(cell, http), STARTING)
+
+    def drive(self) -> None:
+        """Send the requests to every healthy cell, in turns; each finished turn is on disk before the next."""
+        lanes = self._lanes()
+        if not lanes:
+            return
+        with self._timed("drive", "driving"):
+            log = BlockLog(self._folder.blocks)
+            try:
+                summary = drive(
+                    lanes,
+                    seed=self._project.seed,
+                    clock=self._tools.clock,
+                    on_block=lambda block: self._keep(block, log),
+                    stop=self._stopping_rule(lanes),
+                    on_lane_lost=self._lose,
+                )
+            finally:
+                log.close()
+            if summary.stopped:
+                self._notes.append(
+                    f"the verdict was settled after {summary.rounds} of {summary.planned} rounds, so driving stopped"
+                )
+            self._scrape_all()
+
+    def test(self) -> None:
+        """Run the external tests against every living cell, one after the other."""
+        cells = [cell for cell in self._living() if cell.cell.deployment.tests and cell.url]
+        if not cells:
+            return
+        with self._timed("test", "testing"):
+            order = np.random.default_rng([self._project.seed, 2]).permutation(len(cells))
+            for place in order:
+                self._test(cells[place])
+
+    def report(self, *, complete: bool) -> Report:
+        """Compare, judge, and put everything into one record."""
+        self._watch(Progress(stage=Stage.MEASURE, detail="comparing"))
+        began = self._tools.clock.monotonic()
+        self._keep_results()
+        if self._folder.blocks.exists():
+            write_parquet(self._folder.blocks, self._folder.samples)
+        report = conclude(self._seen(), self._circumstances(complete=complete))
+        return replace(report, timings={**report.timings, "compare": self._tools.clock.monotonic() - began})
+
+    def _living(self) -> list[CellRun]:
+        return [cell for cell in self._cells.values() if cell.lives]
+
+    def _each(self, cells: Sequence[CellRun], work: Callable[[CellRun], None], at_once: int) -> None:
+        """Do `work` for all cells, several at a time; the first error of our own is raised once all have ended."""
+        if not cells:
+            return
+        pool = ThreadPoolExecutor(max_workers=min(at_once, len(cells)), thread_name_prefix="cell")
+        futures = [pool.submit(work, cell) for cell in cells]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        for future in futures:
+            future.result()
+
+    @contextmanager
+    def _timed(self, name: str, detail: str) -> Iterator[None]:
+        self._watch(Progress(stage=_STAGES[name], detail=detail))
+        began = self._tools.clock.monotonic()
+        try:
+            yield
+        finally:
+            self._timings[name] = self._timings.get(name, 0.0) + self._tools.clock.monotonic() - began
+
+    def _load_inputs(self) -> None:
+        """Requests and metric functions of each deployment, from the candidate's files. Raises UsageError."""
+        for name in self._plan.deployments:
+            spec = self._plan.of(name)[-1].deployment
+            folder = self._preparation.inputs_folder(spec.requests.file if spec.requests else None)
+            if spec.requests is not None:
+                self._rows[name] = load_requests(spec.requests, folder)
+            functions = {metric.name: load_function(metric, folder) for metric in spec.metrics if metric.function}
+            self._functions[name] = {metric: function for metric, function in functions.items() if function is not None}
+
+    def _start(self, cell: CellRun, http: httpx.Client) -> None:
+        prepared = self._preparation.of(cell)
+        deploy.start(
+            cell,
+            run=self._folder.id,
+            project=prepared.project if prepared else self._tools.project,
+            env=prepared.env if prepared else {},
+            log=self._folder.log(cell.id),
+            runtime=self._tools.runtime,
+            clock=self._tools.clock,
+            http=http,
+        )
+
+    def _lanes(self) -> list[Lane]:
+        """A lane for each healthy cell with requests, unless its counterpart failed: alone it could not be compared."""
+        lanes = []
+        for cell in self._living():
+            spec, rows = cell.cell.deployment.requests, self._rows.get(cell.cell.deployment.name)
+            if spec is None or rows is None or cell.url is None:
+                continue
+            cell.enter(Stage.DRIVE, total=spec.count or len(rows))
+            lanes.append(
+                Lane(
+                    cell=cell.id,
+                    deployment=cell.cell.deployment.name,
+                    base_url=cell.url,
+                    spec=spec,
+                    requests=rows,
+                    alive=cell.is_alive,
+                    usage=cell.current_usage,
+                )
+            )
+        return lanes
+
+    def _keep(self, block: BlockSamples, log: BlockLog) -> None:
+        log.append(block)
+        self._blocks.append(block)
+        cell = self._cells[block.cell]
+        cell.requests += len(block.samples)
+        cell.driven_seconds += block.seconds
+        spec = cell.cell.deployment.requests
+        cell.enter(
+            Stage.DRIVE,
+            done=cell.requests,
+            total=(spec.count if spec else None) or len(self._rows[cell.cell.deployment.name]),
+        )
+
+    def _lose(self, cell: str, block: int) -> None:
+        found = self._cells[cell]
+        if not found.fail_if_dead("it ended while it was driven"):
+            found.fail(
+                f"it answered nothing any more from block {block} on",
+                log_tail=found.instance.log_tail() if found.instance else "",
+            )
+
+    def _stopping_rule(self, lanes: Sequence[Lane]) -> Callable[[int], bool]:
+        """With `until: decided`: look at times fixed beforehand, at a level that permits it, and stop once all is settled."""
+        if self._project.until == "all":
+            return lambda _block: False
+        budget = max(
+            block_count(lane.spec.count or len(lane.requests), lane.spec.rate, lane.spec.block) for lane in lanes
+        )
+        schedule = LookSchedule.geometric(budget, confidence=self._project.confidence)
+
+        def settled(block: int) -> bool:
+            done = block + 1
+            if not schedule.is_look(done):
+                return False
+            self._confidence = schedule.confidence_at(done)
+            gates = [c for c in compare_all(self._seen(), self._confidence) if c.verdict is not None]
+            return bool(gates) and all(
+                c.verdict is not None and c.verdict.value in {"pass", "fail", "error"} for c in gates
+            )
+
+        return settled
+
+    def _scrape_all(self) -> None:
+        with httpx.Client(follow_redirects=False, trust_env=False) as http:
+            for cell in self._living():
+                if cell.url:
+                    cell.scrape = scrape.scrape(cell.url, http)
+
+    def _test(self, cell: CellRun) -> None:
+        for spec in cell.cell.deployment.tests:
+            cell.enter(Stage.TEST, spec.name)
+            try:
+                cell.tests.append(self._preparation.run_test(cell, spec))
+            except SeatrialError as error:
+                cell.fail(error)
+            if cell.fail_if_dead(f"it ended during the test {spec.name}"):
+                return
+
+    def _keep_results(self) -> None:
+        for cell in self._cells.values():
+            if cell.lives:
+                cell.enter(Stage.DONE)
+            self._tools.journal.append(self._folder.id, cell.result(self._folder.root))
+
+    def _seen(self) -> Seen:
+        return Seen(
+            project=self._project,
+            change=self._change,
+            plan=self._plan,
+            results={name: cell.result(self._folder.root) for name, cell in self._cells.items()},
+            samples=gather(self._blocks),
+            rows=self._rows,
+            functions=self._functions,
+        )
+
+    def _circumstances(self, *, complete: bool) -> Circumstances:
+        return Circumstances(
+            run=self._folder.id,
+            started=self._started,
+            ended=self._tools.clock.now(),
+            complete=complete,
+            confidence=self._confidence,
+            notes=(*self._preparation.notes, *self._notes),
+            timings=dict(self._timings),
+            machine=self._tools.machine,
+            settings=_settings(self._project, self._plan),
+        )
+
+
+_STAGES = {
+    "build": Stage.BUILD,
+    "deploy": Stage.START,
+    "drive": Stage.DRIVE,
+    "test": Stage.TEST,
+    "compare": Stage.MEASURE,
+}
+
+
+def _settings(project: Project, plan: Plan) -> Mapping[str, str]:
+    found = {"seed": str(project.seed), "confidence": f"{project.confidence:g}", "until": project.until}
+    for name in plan.deployments:
+        spec = plan.of(name)[-1].deployment.requests
+        if spec is not None:
+            found[f"{name}: rate"] = f"{spec.rate:g}/s"
+            found[f"{name}: requests"] = spec.file
+    return found
