@@ -24,8 +24,8 @@ import numpy as np
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.records import BlockSamples, RequestsSpec
-from seatrial.trial.drive import Lane, drive
-from seatrial.trial.requests import Request, RequestSet
+from seatrial.trial.drive.requests import Request, RequestSet
+from seatrial.trial.drive.rounds import Lane, drive
 
 RATES = (50, 500, 1000, 2000, 3000, 4000, 8000)
 FLOOD = 50_000

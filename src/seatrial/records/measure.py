@@ -71,7 +71,7 @@ class Sample:
         latency: seconds from the intended send time to the last byte of the answer (or to the error).
         status: HTTP status; None if there was no answer.
         error: kind of error (`timeout`, `dns`, `tls`, `redirect`, `connect`, `disconnected`, `http_5xx`, `http_4xx`,
-            `not_json`, `no_prediction`, `nan`); None if the answer is good.
+            `not_json`, `no_prediction`, `nan`, `too_large`); None if the answer is good.
         prediction: what was found at the configured path; None if there is an error.
     """
 

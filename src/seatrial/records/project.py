@@ -73,7 +73,7 @@ class RequestsSpec:
         file: JSON lines or CSV, relative to the project of the candidate.
         labels: a second file with one label a line, in the same order; None where the labels are in `file`.
         path, method, headers: of the HTTP request.
-        body: field of a row that is the JSON body; None sends the whole row without label, id, cluster and slice-only fields.
+        body: field of a row that is the JSON body; None sends the whole row without label, id and cluster.
         wrap: where set, the body is sent as `{wrap: body}`.
         label: field of a row that holds the label; None where there are none.
         prediction: dotted path of the prediction in the answer (`prediction`, `outputs.0.value`); empty: the whole answer.

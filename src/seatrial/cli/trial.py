@@ -1,0 +1,62 @@
+"""`seatrial trial`: from a change to a verdict."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from seatrial.cli.output import Format, print_json, print_paths, print_plan, print_report, progress
+
+
+def trial(
+    path: Annotated[Path, typer.Argument(help="Folder with seatrial.yaml.", show_default=False)] = Path(),
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Baseline: a revision, or the URL of a service. [default: merge-base with the default branch]"
+        ),
+    ] = None,
+    head: Annotated[
+        str, typer.Option(help="Candidate: a revision, or WORKTREE for the files as they are now.")
+    ] = "WORKTREE",
+    only: Annotated[list[str] | None, typer.Option(help="Only this deployment; may be repeated.")] = None,
+    attribute: Annotated[
+        bool,
+        typer.Option(
+            "--attribute", help="Also run mixed versions, to tell which axis of the change moved which metric."
+        ),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the reports here.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")] = Format.TEXT,
+) -> None:
+    """Deploy baseline and candidate side by side, drive, measure, compare, judge and report.
+
+    Exit code: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 4 something broke.
+    """
+    from seatrial.trial.run import TrialRequest, plan_trial, run_trial
+    from seatrial.wiring import open_trial
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    request = TrialRequest(project=path, base=base, head=head, only=tuple(only or ()), attribute=attribute, out=out)
+    with open_trial(path) as tools:
+        if dry_run:
+            print_plan(plan_trial(request, tools), form)
+            return
+        with progress() as watch:
+            outcome = run_trial(request, tools, watch)
+    if form is Format.JSON:
+        print_json(outcome.report)
+    else:
+        print_report(outcome.report)
+        print_paths(outcome.paths)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    raise typer.Exit(outcome.report.verdict.exit_code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """CI systems cancel with SIGTERM: end as after Ctrl-C, with everything stopped and reported."""
+    raise KeyboardInterrupt

@@ -1,0 +1,108 @@
+"""Ctrl-C, kill -9 and two trials at once: nothing is left running and no finished measurement is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seatrial.records import Report
+from seatrial.trial.report import load_report
+from tests.end_to_end.projects import CONFIG, SmallProject, make_project
+from tests.waiting import wait_until
+
+SLOW = CONFIG.replace("rate: 200/s", "rate: 40/s")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> SmallProject:
+    """A project whose driving takes long enough to be interrupted."""
+    return make_project(tmp_path / "small", requests=400, config=SLOW)
+
+
+def start(project: SmallProject, *args: str) -> "subprocess.Popen[str]":
+    """`seatrial …` in a process of its own."""
+    command = [sys.executable, "-c", "from seatrial.cli.main import main; main()", *args]
+    return subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def blocks(project: SmallProject) -> int:
+    """Finished turns of all runs so far."""
+    files = (project.folder / ".seatrial" / "runs").glob("*/blocks.jsonl")
+    return sum(len(file.read_bytes().splitlines()) for file in files)
+
+
+def servers(project: SmallProject) -> set[int]:
+    """Processes that run below the project's folder."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.readlink().is_relative_to(project.folder / ".seatrial"):
+                found.add(int(link.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def shown(project: SmallProject) -> tuple[int, Report]:
+    """`seatrial show latest`: exit code and report."""
+    process = start(project, "show", "latest", "--format", "json")
+    out, err = process.communicate(timeout=60)
+    assert out, err
+    return process.returncode, load_report(out.encode())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_trial_reports_what_it_has(project: SmallProject, number: signal.Signals) -> None:
+    """Every process is stopped, the report holds the finished turns and says that it is not complete."""
+    process = start(project, "trial", "--format", "json")
+    wait_until(lambda: blocks(project) >= 4, deadline=60)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert 130 == process.returncode, err
+    report = load_report(out.encode())
+    assert not report.complete
+    assert "pass" != report.verdict.value
+    assert all(cell.good > 0 for deployment in report.deployments for cell in deployment.cells)
+    assert set() == servers(project)
+
+
+def test_what_a_killed_trial_left_is_stopped_by_the_next(project: SmallProject) -> None:
+    """After kill -9 the servers still run; the next command finds and stops them, and shows what was measured."""
+    process = start(project, "trial")
+    wait_until(lambda: blocks(project) >= 4, deadline=60)
+    process.kill()
+    process.communicate()
+    left = servers(project)
+    assert left, "the servers outlive a kill -9"
+    code, report = shown(project)
+    assert set() == servers(project)
+    assert not report.complete
+    assert code in {1, 3, 4}
+    assert all(cell.good > 0 for deployment in report.deployments for cell in deployment.cells)
+    assert [] == list((project.folder / ".seatrial" / "runs").glob("*/trees/*"))
+
+
+def test_two_trials_at_once_do_not_disturb_each_other(project: SmallProject) -> None:
+    """Both end with their own run and verdict."""
+    project.write("seatrial.yaml", CONFIG)
+    both = [start(project, "trial", "--format", "json") for _ in range(2)]
+    reports = [load_report(process.communicate(timeout=120)[0].encode()) for process in both]
+    assert 2 == len({report.run for report in reports})
+    assert {400} == {cell.result.requests for report in reports for d in report.deployments for cell in d.cells}
+    listing = start(project, "runs", "--format", "json").communicate(timeout=60)[0]
+    assert {"finished"} == {run["state"] for run in json.loads(listing)}
+
+
+def test_a_living_trial_is_not_swept_away(project: SmallProject) -> None:
+    """`seatrial runs` beside a trial leaves it alone."""
+    process = start(project, "trial", "--format", "json")
+    wait_until(lambda: blocks(project) >= 2, deadline=60)
+    before = servers(project)
+    listing = start(project, "runs", "--format", "json").communicate(timeout=60)[0]
+    assert ["running"] == [run["state"] for run in json.loads(listing)]
+    assert before <= servers(project)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
