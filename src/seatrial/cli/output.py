@@ -148,7 +148,7 @@ def _metric_table(rows: "Sequence[Row]") -> "Table":
     from rich.text import Text
 
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(rows))
-    for heading in ("", "metric", "baseline → candidate", "difference", "allowed"):
+    for heading in ("", "metric", "change", "difference", "allowed"):
         table.add_column(heading, overflow="fold", no_wrap=heading in {"", "metric"})
     for row in rows:
         difference = Text.assemble(row.difference, " " if row.interval else "", (row.interval, "dim"))

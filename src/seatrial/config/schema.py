@@ -117,7 +117,9 @@ class RequestsInput(Strict):
     labels: Text | None = Field(None, description="A second file with one label a line, in the order of `file`.")
     path: Text = Field("/predict", description="Path of the HTTP request.")
     method: Literal["GET", "POST", "PUT"] = Field("POST", description="Method of the HTTP request.")
-    headers: dict[str, str] = Field({}, description="Further headers.")
+    headers: dict[str, str] = Field(
+        {}, description="Further headers; `${NAME}` refers to the caller's environment and is in no report."
+    )
     body: Text | None = Field(
         None,
         description="Field that is the JSON body. Default: the row without label, `id` and cluster.",

@@ -164,6 +164,7 @@ class Stages:
             folder = self._preparation.inputs_folder(spec.requests.file if spec.requests else None)
             if spec.requests is not None:
                 self._rows[name] = load_requests(spec.requests, folder)
+                self._preparation.with_secrets(spec.requests, name)
             functions = {metric.name: load_function(metric, folder) for metric in spec.metrics if metric.function}
             self._functions[name] = {metric: function for metric, function in functions.items() if function is not None}
 
@@ -193,7 +194,7 @@ class Stages:
                     cell=cell.id,
                     deployment=cell.cell.deployment.name,
                     base_url=cell.url,
-                    spec=spec,
+                    spec=self._preparation.with_secrets(spec, cell.id),
                     requests=rows,
                     alive=cell.is_alive,
                     usage=cell.current_usage,

@@ -7,10 +7,10 @@ one stack share its environment; a build whose inputs are unchanged is restored 
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seatrial.records import Cell, Plan, Role, SeatrialError, Stage, TestResult, TestSpec
+from seatrial.records import Cell, Plan, RequestsSpec, Role, SeatrialError, Stage, TestResult, TestSpec
 from seatrial.trial.build.builds import Builds
 from seatrial.trial.build.commands import Commands
 from seatrial.trial.build.environment import cell_environment, fill_in
@@ -103,6 +103,13 @@ class Preparation:
             return
         with self._lock:
             self._prepared[cell.id] = Prepared(source.project, stack, env)
+
+    def with_secrets(self, spec: RequestsSpec, where: str) -> RequestsSpec:
+        """The requests with `${NAME}` in their headers filled in; only the driver sees it, no journal and no report.
+
+        Raises UsageError for a variable that isn't set.
+        """
+        return replace(spec, headers=fill_in(spec.headers, self._environ, where=f"{where}: requests.headers"))
 
     def run_test(self, cell: CellRun, spec: TestSpec) -> TestResult:
         """Run one external test against a living cell, with the candidate's test files."""

@@ -1,0 +1,74 @@
+"""Untrusted text in Markdown: log lines, package names, test output and file names stay text.
+
+GitHub reads a comment twice: once as Markdown, then its filters look through the text of the page for mentions
+(`@name`), references (`#1`), bare addresses and `$mathematics$`. `prose` guards against both: what has a meaning in
+Markdown is escaped (CommonMark 0.31, sections 2.4 and 2.5), and a word joiner (U+2060, invisible) breaks what the filters
+look for. `code` and `fence` need less: the filters leave code alone.
+"""
+
+import html
+import re
+
+from seatrial.records import Verdict
+from seatrial.trial.report.text import MISSING, one_line, visible
+
+SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔", Verdict.ERROR: "⚠️"}
+JOINER = "\u2060"
+_MARKUP = re.compile(r"[\\`*\[<>|~&]|(?<![^\W_])_|_(?![^\W_])|^[#=]|^\+(?=\s|$)|^-(?=[\s-]|$)")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_FILTERED = re.compile(r"@(?=\w)|#(?=\w)|(?<=\bGH-)(?=\d)|:(?=//)|(?<=www)(?=\.)|:(?=[\w+-]+:)", re.IGNORECASE)
+
+
+def prose(value: str, limit: int = 300) -> str:
+    """`value` as plain words inside a line or a table's cell, at most `limit` characters of it; `–` for none."""
+    guarded = _FILTERED.sub(lambda found: found[0] + JOINER, one_line(value, limit) or MISSING)
+    escaped = _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(_escaped, guarded))
+    return escaped.replace("$", "<span>$</span>")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};" if found[0] in "<>&|" else f"\\{found[0]}"
+
+
+def code(value: str, limit: int = 120) -> str:
+    """`value` as code inside a line or a table's cell, at most `limit` characters of it."""
+    shown = one_line(value, limit)
+    if not shown:
+        return MISSING
+    if "|" in shown:
+        return f"<code>{prose(shown, limit)}</code>"
+    ticks = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{ticks}{pad}{shown}{pad}{ticks}"
+
+
+def fence(value: str, language: str = "text") -> str:
+    """`value` as a block of code whose fence is longer than any run of backticks in it."""
+    shown = visible(value).strip("\n")
+    ticks = "`" * max(3, _longest_run(shown) + 1)
+    return f"{ticks}{language}\n{shown}\n{ticks}"
+
+
+def _longest_run(value: str) -> int:
+    return max((len(run) for run in re.findall("`+", value)), default=0)
+
+
+def summary_text(value: str, limit: int = 300) -> str:
+    """`value` inside a `<summary>`, where no Markdown is read."""
+    return html.escape(_FILTERED.sub(lambda found: found[0] + JOINER, one_line(value, limit)))
+
+
+def details(summary: str, body: str) -> str:
+    """A folded block; `summary` is HTML already."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def table(heads: list[str], lines: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """A table whose cells are Markdown already; the columns in `right` are aligned to the right."""
+    rule = ["---:" if index in right else "---" for index in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rule, *lines])
+
+
+def label(value: str, limit: int = 30) -> str:
+    """`value` as a label of a Mermaid chart: letters, digits and a few harmless signs, the rest as `_`."""
+    return re.sub(r"[^\w .,:+=/()@…-]", "_", one_line(value, limit))

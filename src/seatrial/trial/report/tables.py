@@ -1,0 +1,273 @@
+"""The report as tables of words, before any markup: what Markdown, HTML and the terminal all lay out.
+
+`rows(report)` is one row per judged metric (the terminal's table),
+`family_tables(report)` one table per family of metrics with one row per deployment.
+"""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from seatrial.records import (
+    AttributionEffect,
+    AxisChange,
+    CellSummary,
+    Comparison,
+    DeploymentReport,
+    Family,
+    Report,
+    StackChange,
+    Verdict,
+)
+from seatrial.trial.report import text
+from seatrial.trial.report.text import Figures
+from seatrial.trial.report.verdicts import failed_at, failure_sentence, gates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One judged metric of one deployment as text; `metric` is empty for a deployment without any figure."""
+
+    deployment: str
+    metric: str
+    verdict: Verdict | None
+    symbol: str
+    change: str = ""
+    difference: str = ""
+    interval: str = ""
+    held: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One comparison in a table: the record, its figures as text and the sign of its verdict."""
+
+    comparison: Comparison
+    figures: Figures
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One metric of a family's table; `held` says what it is held to, where that is the same for every row."""
+
+    metric: str
+    gated: bool
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """One deployment in a family's table: an entry per column, None where it has none.
+
+    `broken` says why, where it has none at all because a cell failed.
+    """
+
+    deployment: str
+    verdict: Verdict
+    entries: tuple[Entry | None, ...]
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyTable:
+    """One family of metrics: gated columns first, one row per deployment."""
+
+    family: Family
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[FamilyRow, ...]
+
+    def part(self, columns: Sequence[int]) -> "FamilyTable":
+        """The same table with only the columns at these indexes."""
+        return FamilyTable(
+            family=self.family,
+            title=self.title,
+            columns=tuple(self.columns[index] for index in columns),
+            rows=tuple(replace(row, entries=tuple(row.entries[index] for index in columns)) for row in self.rows),
+        )
+
+
+def entry(comparison: Comparison) -> Entry:
+    """One comparison, ready to be laid out."""
+    return Entry(comparison=comparison, figures=text.figures(comparison), symbol=text.symbol(comparison.verdict))
+
+
+def rows(report: Report) -> tuple[Row, ...]:
+    """One row per judged metric, deployments in their order, the worst verdict of each first.
+
+    A deployment without any judged metric (it broke before) still has one row, whose note says why.
+    """
+    return tuple(row for deployment in report.deployments for row in _rows_of(deployment))
+
+
+def _rows_of(deployment: DeploymentReport) -> Iterable[Row]:
+    judged = sorted(gates(deployment), key=lambda c: -c.verdict.severity if c.verdict else 0)
+    broken = [cell for cell in deployment.cells if cell.result.failure is not None]
+    if broken or not judged:
+        note = failure_sentence(broken[0]) if broken else next(iter(deployment.reasons), "nothing was judged")
+        yield Row(
+            deployment=deployment.name,
+            metric="",
+            verdict=deployment.verdict,
+            symbol=text.symbol(deployment.verdict),
+            note=note,
+        )
+    for comparison in judged:
+        figures = text.figures(comparison)
+        yield Row(
+            deployment=deployment.name,
+            metric=text.metric_name(comparison.metric, comparison.slice),
+            verdict=comparison.verdict,
+            symbol=text.symbol(comparison.verdict),
+            change=figures.change,
+            difference=figures.difference,
+            interval=figures.interval,
+            held=figures.held,
+            note=text.needs(comparison) or ("" if comparison.verdict is Verdict.PASS else comparison.reason),
+        )
+
+
+def family_tables(report: Report) -> tuple[FamilyTable, ...]:
+    """One table per family that has any figure, without the slices; a deployment that broke keeps its row."""
+    return tuple(
+        table for family, title in text.FAMILIES.items() if (table := _family_table(report, family, title)).columns
+    )
+
+
+def _family_table(report: Report, family: Family, title: str) -> FamilyTable:
+    found = [c for d in report.deployments for c in d.comparisons if c.family is family and not c.slice]
+    gated = {c.metric for c in found if c.verdict is not None}
+    names = sorted(dict.fromkeys(c.metric for c in found), key=lambda name: name not in gated)
+    columns = tuple(Column(metric=name, gated=name in gated, held=_shared_held(found, name)) for name in names)
+    return FamilyTable(
+        family=family,
+        title=title,
+        columns=columns,
+        rows=tuple(_family_row(deployment, family, names) for deployment in report.deployments),
+    )
+
+
+def _shared_held(found: Sequence[Comparison], metric: str) -> str:
+    held = {text.figures(c).held for c in found if c.metric == metric and c.gate is not None and c.verdict is not None}
+    return held.pop() if len(held) == 1 else ""
+
+
+def _family_row(deployment: DeploymentReport, family: Family, names: Sequence[str]) -> FamilyRow:
+    by_name = {c.metric: c for c in deployment.comparisons if c.family is family and not c.slice}
+    entries = tuple(entry(by_name[name]) if name in by_name else None for name in names)
+    failed = next((cell for cell in deployment.cells if cell.result.failure is not None), None)
+    broken = failed_at(failed.result.failure) if failed is not None and not any(entries) else ""
+    return FamilyRow(deployment=deployment.name, verdict=deployment.verdict, entries=entries, broken=broken)
+
+
+def slice_groups(deployment: DeploymentReport) -> dict[str, tuple[Comparison, ...]]:
+    """The sliced comparisons per column, the fairness gaps last in each."""
+    groups: dict[str, list[Comparison]] = {}
+    for comparison in deployment.comparisons:
+        if comparison.slice:
+            groups.setdefault(text.slice_column(comparison.slice), []).append(comparison)
+    return {
+        column: tuple(sorted(found, key=lambda c: bool(text.gap_column(c.slice)))) for column, found in groups.items()
+    }
+
+
+def effect_figures(effect: AttributionEffect) -> Figures:
+    """One attributed effect as text: `difference` and `interval`."""
+    shown = Comparison(
+        deployment=effect.deployment,
+        metric=effect.metric,
+        family=effect.family,
+        unit=effect.unit,
+        difference=effect.effect,
+        interval=effect.interval,
+    )
+    return text.figures(shown)
+
+
+def limit_notes(cell: CellSummary) -> tuple[str, ...]:
+    """What the runtime did about the cell's limits, in words."""
+    limits = cell.result.limits
+    if limits is None:
+        return ()
+    enforced = [name for name, held in (("cpu", limits.cpu_enforced), ("memory", limits.memory_enforced)) if held]
+    return (*([f"{' and '.join(enforced)} enforced ({limits.kind})"] if enforced else []), *limits.notes)
+
+
+def reproduce(report: Report) -> str:
+    """The command that runs this trial again, quoted for a shell."""
+    change = report.change
+    words = ["seatrial", "trial", change.project]
+    base = change.baseline.url or change.baseline.commit
+    if base:
+        words += ["--base", base]
+    if change.candidate.commit and not change.candidate.dirty:
+        words += ["--head", change.candidate.commit]
+    if any(deployment.attribution for deployment in report.deployments):
+        words.append("--attribute")
+    return shlex.join(words)
+
+
+def gate_tally(report: Report) -> str:
+    """`7 of 8 pass` over the whole trial; `–` where nothing was judged."""
+    return _pass_tally([c for d in report.deployments for c in gates(d)])
+
+
+def tally(deployment: DeploymentReport) -> str:
+    """`3 of 4 gates pass`; `nothing was judged`."""
+    judged = gates(deployment)
+    return _pass_tally(judged).replace(" pass", " gates pass") if judged else "nothing was judged"
+
+
+def _pass_tally(judged: Sequence[Comparison]) -> str:
+    return f"{sum(c.verdict is Verdict.PASS for c in judged)} of {len(judged)} pass" if judged else text.MISSING
+
+
+def requests(report: Report) -> int:
+    """How many requests were sent in all."""
+    return sum(cell.result.requests for d in report.deployments for cell in d.cells)
+
+
+def why(deployment: DeploymentReport) -> str:
+    """The one reason that best explains a deployment's verdict."""
+    broken = next((cell for cell in deployment.cells if cell.result.failure), None)
+    if broken is not None and deployment.verdict is Verdict.ERROR:
+        return failure_sentence(broken)
+    return next(iter(deployment.reasons), tally(deployment))
+
+
+def file_tally(change: AxisChange) -> str:
+    """`2 added, 1 modified`."""
+    kinds = [file.status for file in change.files]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "removed", "modified") if kind in kinds)
+
+
+def stack_size(stack: StackChange) -> int:
+    """How many packages differ."""
+    return len(stack.added) + len(stack.removed) + len(stack.changed)
+
+
+def stack_words(stack: StackChange) -> str:
+    """`packages: 2 changed, 1 added`."""
+    counts = (("changed", stack.changed), ("added", stack.added), ("removed", stack.removed))
+    parts = [f"{len(packages)} {word}" for word, packages in counts if packages]
+    return "packages: " + ", ".join(parts) if parts else "no package changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricGroup:
+    """The comparisons of one deployment in one family, without slices, judged ones first."""
+
+    title: str
+    comparisons: tuple[Comparison, ...]
+
+
+def metric_groups(deployment: DeploymentReport) -> tuple[MetricGroup, ...]:
+    """The comparisons of a deployment per family that has any."""
+    groups = (
+        MetricGroup(title=title, comparisons=tuple(sorted(own, key=lambda c: c.verdict is None)))
+        for family, title in text.FAMILIES.items()
+        if (own := [c for c in deployment.comparisons if c.family is family and not c.slice])
+    )
+    return tuple(groups)

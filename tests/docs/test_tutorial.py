@@ -1,0 +1,104 @@
+"""The tutorial is true: its files are written and its commands run, in order, in an empty folder."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import ROOT, Block, blocks
+
+TUTORIAL = ROOT / "docs" / "tutorial" / "first-trial.md"
+
+
+class Shell:
+    """A reader at a terminal: a folder that `cd` changes, and git without anybody's settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        names = {f"GIT_{who}_{what}": "reader" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self._env = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": path}
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run one line of a console block."""
+        line = f"{command}\nstatus=$?\npwd >&3\nexit $status"
+        read, write = os.pipe()
+        done = subprocess.run(
+            ["bash", "-c", f"exec 3>&{write}\n{line}"],
+            cwd=self.folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=(write,),
+        )
+        os.close(write)
+        with os.fdopen(read) as told:
+            self.folder = Path(told.read().strip() or self.folder)
+        return done
+
+
+def _expected(note: str) -> dict[str, list[str]]:
+    """`exit: 1, verdict: fail, passed: accuracy` as lists by key."""
+    found: dict[str, list[str]] = {}
+    for key, value in re.findall(r"(\w+): ([\w.]+)", note):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _verdicts(report: Mapping[str, Any]) -> dict[str, str]:
+    gates = [c for deployment in report["deployments"] for c in deployment["comparisons"] if c.get("verdict")]
+    return {gate["metric"]: gate["verdict"] for gate in gates}
+
+
+def _check_report(shell: Shell, expected: Mapping[str, list[str]]) -> None:
+    """The last trial says what the page says of it."""
+    newest = max((shell.folder / ".seatrial" / "runs").iterdir())
+    report = json.loads((newest / "report.json").read_bytes())
+    verdicts = _verdicts(report)
+
+    assert expected["verdict"] == [report["verdict"]], report["headline"]
+    assert ["pass"] * len(expected.get("passed", [])) == [verdicts[name] for name in expected.get("passed", [])]
+    assert ["fail"] * len(expected.get("failed", [])) == [verdicts[name] for name in expected.get("failed", [])]
+
+
+def _play(shell: Shell, block: Block) -> None:
+    expected = _expected(block.note)
+    for command in block.commands:
+        done = shell.run(command)
+        assert int(expected.get("exit", ["0"])[0]) == done.returncode, f"{command}\n{done.stdout}{done.stderr}"
+        if "verdict" in expected:
+            assert f" {expected['verdict'][0].upper()} " in done.stdout
+            assert f" {expected['verdict'][0].upper()} " in block.text
+            _check_report(shell, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_tutorial_does_what_it_says(tmp_path: Path) -> None:
+    """From an empty folder to a failing and a passing verdict, with the exit codes and metrics that the page names."""
+    shell = Shell(tmp_path)
+    trials = 0
+    for block in blocks(TUTORIAL):
+        if block.note == "not run":
+            continue
+        if block.title:
+            (shell.folder / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            _play(shell, block)
+            trials += "verdict" in block.note
+
+    assert 2 == trials
+
+
+def test_every_block_of_the_tutorial_is_played() -> None:
+    """A block is a file with a title, a console session, or marked as not run; nothing else slips by."""
+    unknown = [b.id for b in blocks(TUTORIAL) if not b.title and b.language != "console" and b.note != "not run"]
+
+    assert [] == unknown
