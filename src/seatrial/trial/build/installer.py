@@ -58,9 +58,15 @@ def find_uv() -> str:
         raise PermanentError("uv is not installed", remedy="install seatrial[trial], which brings it") from None
 
 
+SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
 def uv_environment(caller: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment (indexes, proxies, certificates, caches) with its own Python first on PATH."""
     kept = {name: value for name, value in caller.items() if not name.startswith(_LEAKING)}
+    if SYSTEM_CERTIFICATES.exists():
+        # A company's own authority is in the system's bundle and not in the one that uv brings.
+        kept.setdefault("UV_SYSTEM_CERTS", "1")
     base = str(Path(getattr(sys, "_base_executable", sys.executable)).parent)
     return {
         **kept,
