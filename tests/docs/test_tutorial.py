@@ -23,7 +23,13 @@ class Shell:
         self.folder = folder
         names = {f"GIT_{who}_{what}": "reader" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self._env = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": path}
+        self._env = {
+            **os.environ,
+            **names,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            "PATH": path,
+        }
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run one line of a console block."""

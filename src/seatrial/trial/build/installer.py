@@ -12,6 +12,7 @@ from seatrial.trial.build.declaration import Declaration, Kind
 from seatrial.trial.build.logs import redact
 
 TIMEOUT: Final = 1800.0
+SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _LEAKING: Final = ("PYTHON", "CONDA_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_WORKING_DIR")
 _UNSOLVABLE: Final = (
     "No solution found",
@@ -56,9 +57,6 @@ def find_uv() -> str:
         return find_uv_bin()
     except FileNotFoundError:
         raise PermanentError("uv is not installed", remedy="install seatrial[trial], which brings it") from None
-
-
-SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def uv_environment(caller: Mapping[str, str]) -> dict[str, str]:
