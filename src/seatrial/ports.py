@@ -85,7 +85,7 @@ class Instance(Protocol):
         ...
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines of its log, safe to show (undecodable bytes replaced, at most 8 KiB)."""
+        """The last lines of its log, safe to show: at most 8 KiB, undecodable bytes replaced, secrets of its environment masked."""
         ...
 
     def stop(self, grace: float = 5.0) -> None:

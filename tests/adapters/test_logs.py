@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.adapters.runtime.logs import LogKeeper, cut, log_tail, shown
+from seatrial.adapters.runtime.logs import LogKeeper, cut
+from seatrial.logs import shown
+from seatrial.logs import tail as log_tail
 from tests.waiting import wait_until
 
 MARKER = re.compile(rb"\n\[seatrial: (\d+) bytes of this log were dropped here\]\n")

@@ -119,6 +119,17 @@ def test_the_log_is_appended_to(cells: Cells, folder: Path) -> None:
     assert log(folder) == "built\nout\nerr\n"
 
 
+def test_what_is_shown_of_the_log_holds_no_secret(cells: Cells, folder: Path) -> None:
+    """A deployment that prints its environment when it crashes doesn't publish its tokens in a report."""
+    env = {"PATH": os.environ["PATH"], "API_TOKEN": "hush-hush", "INDEX": "https://me:hush@host/simple"}
+
+    instance = cells.run(["env"], env=env)
+
+    assert "hush" in log(folder)
+    assert "hush" not in instance.log_tail()
+    assert "API_TOKEN=****" in instance.log_tail()
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.trial.build.logs import Redactor, copy_bounded, redact, tail
+from seatrial.logs import Redactor, redact, tail
+from seatrial.trial.build.logs import copy_bounded
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from seatrial.records import Cell, DeploymentSpec, HealthSpec, Role, Stage, UsageError
 from seatrial.testing import FakeClock, FakeRuntime, Script
 from seatrial.trial.cells import CellRun
-from seatrial.trial.deploy import command_line, start
+from seatrial.trial.deploy import Starter, command_line
 from seatrial.trial.progress import unwatched
 from tests.trial.making import CANDIDATE
 
@@ -27,16 +27,8 @@ def started(
     clock = FakeClock()
     runtime = FakeRuntime(clock, {CELL: script})
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        start(
-            cell,
-            run="r",
-            project=tmp_path,
-            env={"NAME": "a b"},
-            log=tmp_path / "log",
-            runtime=runtime,
-            clock=clock,
-            http=http,
-        )
+        starter = Starter(run="r", runtime=runtime, clock=clock, http=http)
+        starter.start(cell, project=tmp_path, env={"NAME": "a b"}, log=tmp_path / "log")
     return cell, runtime
 
 

@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 import httpx
 
 from seatrial.ports import Clock, Launch, Runtime
-from seatrial.records import HealthSpec, PermanentError, SeatrialError, Stage, TemporaryError, UsageError
+from seatrial.records import PermanentError, SeatrialError, Stage, TemporaryError, UsageError
 from seatrial.trial.cells import CellRun
 
 ATTEMPTS = 3
@@ -18,72 +19,98 @@ LONGEST_LOOK = 1.0
 _OPERATORS = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "&"})
 
 
-def start(
-    cell: CellRun,
-    *,
-    run: str,
-    project: Path,
-    env: Mapping[str, str],
-    log: Path,
-    runtime: Runtime,
-    clock: Clock,
-    http: httpx.Client,
-) -> None:
-    """Start one cell and wait until its health path answers below 400; on failure it is marked as failed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """Starts the cells of one run; safe to use from many threads.
 
-    A deployment that loses its port to another process between choosing and binding is started again on a new one.
+    Attributes:
+        run: id of the trial.
+        runtime: starts the processes.
+        clock: for the deadline.
+        http: asks the health paths.
     """
-    cell.enter(Stage.START, "starting")
-    try:
-        if cell.cell.deployment.url is None:
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    _launch(cell, run=run, project=project, env=env, log=log, runtime=runtime, clock=clock, http=http)
-                    break
-                except TemporaryError:
-                    if attempt == ATTEMPTS:
-                        raise
-        else:
-            began = clock.monotonic()
-            _wait_until_healthy(cell, cell.cell.deployment.url, clock, http)
-            cell.ready_seconds = clock.monotonic() - began
-    except SeatrialError as error:
-        cell.fail(error, log_tail=cell.instance.log_tail() if cell.instance else "")
-        cell.stop()
 
+    run: str
+    runtime: Runtime
+    clock: Clock
+    http: httpx.Client
 
-def _launch(
-    cell: CellRun,
-    *,
-    run: str,
-    project: Path,
-    env: Mapping[str, str],
-    log: Path,
-    runtime: Runtime,
-    clock: Clock,
-    http: httpx.Client,
-) -> None:
-    port = runtime.free_port()
-    full = {**env, "PORT": str(port)}
-    began = clock.monotonic()
-    cell.log = log
-    cell.instance = runtime.start(
-        Launch(
-            run=run,
-            cell=cell.id,
-            command=command_line(cell.cell.deployment.run or "", full, where=cell.id),
-            cwd=project,
-            env=full,
-            port=port,
-            log=log,
-            resources=cell.cell.deployment.resources,
+    def start(self, cell: CellRun, *, project: Path, env: Mapping[str, str], log: Path) -> None:
+        """Start one cell and wait until its health path answers below 400; on failure it is marked as failed.
+
+        A deployment that loses its port to another process between choosing and binding is started again on a new one.
+        """
+        cell.enter(Stage.START, "starting")
+        try:
+            if cell.cell.deployment.url is None:
+                self._launch_on_a_free_port(cell, project, env, log)
+            else:
+                cell.ready_seconds = self._wait_until_healthy(cell, cell.cell.deployment.url)
+        except SeatrialError as error:
+            cell.fail(error, log_tail=cell.instance.log_tail() if cell.instance else "")
+            cell.stop()
+
+    def _launch_on_a_free_port(self, cell: CellRun, project: Path, env: Mapping[str, str], log: Path) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._launch(cell, project, env, log)
+            except TemporaryError:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _launch(self, cell: CellRun, project: Path, env: Mapping[str, str], log: Path) -> None:
+        port = self.runtime.free_port()
+        full = {**env, "PORT": str(port)}
+        cell.log = log
+        cell.instance = self.runtime.start(
+            Launch(
+                run=self.run,
+                cell=cell.id,
+                command=command_line(cell.cell.deployment.run or "", full, where=cell.id),
+                cwd=project,
+                env=full,
+                port=port,
+                log=log,
+                resources=cell.cell.deployment.resources,
+            )
         )
-    )
-    cell.limits = cell.instance.limits
-    url = f"http://127.0.0.1:{port}"
-    _wait_until_healthy(cell, url, clock, http)
-    cell.ready_seconds = clock.monotonic() - began
-    cell.url = url
+        cell.limits = cell.instance.limits
+        url = f"http://127.0.0.1:{port}"
+        cell.ready_seconds = self._wait_until_healthy(cell, url)
+        cell.url = url
+
+    def _wait_until_healthy(self, cell: CellRun, url: str) -> float:
+        """Seconds until it was healthy. Raises PermanentError at the deadline, or if it ended before."""
+        health = cell.cell.deployment.health
+        began = self.clock.monotonic()
+        end = began + health.deadline
+        pause = FIRST_PAUSE
+        while True:
+            _check_alive(cell)
+            seen = self._ask(url + health.path, max(min(LONGEST_LOOK, end - self.clock.monotonic()), 0.01))
+            _check_alive(cell)
+            if seen is None:
+                return self.clock.monotonic() - began
+            if self.clock.monotonic() + pause > end:
+                raise PermanentError(
+                    f"not healthy within {health.deadline:g} s: {health.path} {seen}",
+                    where=cell.id,
+                    remedy="check health.path and the log, or raise health.deadline",
+                )
+            self.clock.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _ask(self, url: str, timeout: float) -> str | None:
+        """None if it is healthy, otherwise what was seen instead."""
+        try:
+            answer = self.http.get(url, timeout=timeout)
+        except httpx.TimeoutException:
+            return "did not answer in time"
+        except httpx.HTTPError as error:
+            return f"could not be asked ({error or type(error).__name__})"
+        return None if answer.status_code < httpx.codes.BAD_REQUEST else f"answered {answer.status_code}"
 
 
 def command_line(text: str, env: Mapping[str, str], *, where: str) -> list[str]:
@@ -107,34 +134,6 @@ def command_line(text: str, env: Mapping[str, str], *, where: str) -> list[str]:
             remedy="put the steps into a script, or write: sh -c '…'",
         )
     return [Template(word).safe_substitute(env) for word in words]
-
-
-def _wait_until_healthy(cell: CellRun, url: str, clock: Clock, http: httpx.Client) -> None:
-    health: HealthSpec = cell.cell.deployment.health
-    end = clock.monotonic() + health.deadline
-    pause = FIRST_PAUSE
-    seen = "nothing answered"
-    while True:
-        _check_alive(cell)
-        try:
-            answer = http.get(url + health.path, timeout=max(min(LONGEST_LOOK, end - clock.monotonic()), 0.01))
-            if answer.status_code < 400:  # noqa: PLR2004 - HTTP's own boundary
-                _check_alive(cell)
-                return
-            seen = f"{health.path} answered {answer.status_code}"
-        except httpx.TimeoutException:
-            seen = f"{health.path} did not answer in time"
-        except httpx.HTTPError as error:
-            seen = str(error) or type(error).__name__
-        if clock.monotonic() + pause > end:
-            _check_alive(cell)
-            raise PermanentError(
-                f"not healthy within {health.deadline:g} s: {seen}",
-                where=cell.id,
-                remedy="check health.path and the log, or raise health.deadline",
-            )
-        clock.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 def _check_alive(cell: CellRun) -> None:

@@ -10,12 +10,13 @@ import numpy as np
 
 from seatrial.judge import LookSchedule
 from seatrial.records import BlockSamples, Change, Plan, Project, Report, SeatrialError, Stage
-from seatrial.trial import deploy, scrape
+from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
 from seatrial.trial.change.git import Repository
 from seatrial.trial.compare.metrics import Function, load_function
 from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude
+from seatrial.trial.deploy import Starter
 from seatrial.trial.drive.lanes import Lane
 from seatrial.trial.drive.requests import RequestSet, load_requests
 from seatrial.trial.drive.rounds import drive
@@ -83,7 +84,8 @@ class Stages:
     def deploy(self) -> None:
         """Start every cell that could be built, all at once, and wait until each is healthy."""
         with self._timed("deploy", "starting"), httpx.Client(follow_redirects=False, trust_env=False) as http:
-            self._each(self._living(), lambda cell: self._start(cell, http), STARTING)
+            starter = Starter(run=self._folder.id, runtime=self._tools.runtime, clock=self._tools.clock, http=http)
+            self._each(self._living(), lambda cell: self._start(cell, starter), STARTING)
 
     def drive(self) -> None:
         """Send the requests to every healthy cell, in turns; each finished turn is on disk before the next."""
@@ -168,17 +170,13 @@ class Stages:
             functions = {metric.name: load_function(metric, folder) for metric in spec.metrics if metric.function}
             self._functions[name] = {metric: function for metric, function in functions.items() if function is not None}
 
-    def _start(self, cell: CellRun, http: httpx.Client) -> None:
+    def _start(self, cell: CellRun, starter: Starter) -> None:
         prepared = self._preparation.of(cell)
-        deploy.start(
+        starter.start(
             cell,
-            run=self._folder.id,
             project=prepared.project if prepared else self._tools.project,
             env=prepared.env if prepared else {},
             log=self._folder.log(cell.id),
-            runtime=self._tools.runtime,
-            clock=self._tools.clock,
-            http=http,
         )
 
     def _lanes(self) -> list[Lane]:

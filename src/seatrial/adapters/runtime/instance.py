@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from seatrial.adapters.runtime.cgroup import Group, mebibytes
 from seatrial.adapters.runtime.ending import Member, in_group, in_tree, kill_all, remove, wait_until_gone
-from seatrial.adapters.runtime.logs import LogKeeper, log_tail
+from seatrial.adapters.runtime.logs import LogKeeper
 from seatrial.adapters.runtime.processes import ProcessTree, signal_process
+from seatrial.logs import Redactor, tail
 from seatrial.ports import Clock, Launch, Status
 from seatrial.records import Limits, UsagePoint
 
@@ -84,7 +85,7 @@ class ProcessInstance:
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of its log, safe to show, at most 8 KiB."""
-        return log_tail(self._launch.log, lines)
+        return Redactor(self._launch.env).text(tail(self._launch.log, lines))
 
     def stop(self, grace: float = 5.0) -> None:
         """End the whole tree: SIGTERM, then SIGKILL after `grace` seconds; daemons of it included. Safe to call twice.

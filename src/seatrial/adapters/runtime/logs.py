@@ -1,4 +1,4 @@
-"""Logs of deployments: bounded on disk, and safe to show.
+"""Logs of deployments: bounded on disk.
 
 A deployment writes its log itself (its standard output is the file), so that no log is lost when seatrial is killed and
 none of its output passes through the process that measures. The price is that nothing limits it; a thread therefore
@@ -6,56 +6,10 @@ looks at the sizes and cuts a log that grows too long.
 """
 
 import os
-import re
 import threading
-import unicodedata
 from pathlib import Path
 
 KEPT_BYTES = 16 << 20
-_TAIL_BYTES = 8 << 10
-_READ_BYTES = 64 << 10
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS and other strings: titles, links
-    r"|\x1b[ -/]*[0-~]"  # two-character escapes
-)
-_UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-
-
-def log_tail(path: Path, lines: int = 20) -> str:
-    """The last `lines` lines of the log, at most 8 KiB, without escape sequences, control and bidi characters.
-
-    Undecodable bytes are replaced; of a line that was redrawn with carriage returns only the last state is kept. Empty
-    if there is no log. Only the end of the file is read.
-    """
-    if lines <= 0:
-        return ""
-    text = _read_end(path, _READ_BYTES).decode("utf-8", "replace")
-    # Not splitlines(): it also splits at form feeds and the like, which are stripped here.
-    last = text.rstrip("\r\n").split("\n")[-lines:]
-    return _last_bytes("\n".join(map(shown, last)), _TAIL_BYTES)
-
-
-def _read_end(path: Path, count: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - count))
-            return file.read(count)
-    except FileNotFoundError:
-        return b""
-
-
-def shown(line: str) -> str:
-    """One line of a log as it may be shown on a terminal or in a report."""
-    final = line.rstrip("\r").rpartition("\r")[2]
-    plain = _ESCAPES.sub("", final)
-    return "".join(char for char in plain if char == "\t" or unicodedata.category(char) not in _UNSHOWN)
-
-
-def _last_bytes(text: str, count: int) -> str:
-    encoded = text.encode("utf-8")
-    return text if len(encoded) <= count else encoded[-count:].decode("utf-8", "ignore")
 
 
 class LogKeeper:

@@ -17,9 +17,10 @@ from typing import IO
 
 import psutil
 
+from seatrial.logs import Redactor, tail
 from seatrial.ports import Clock
 from seatrial.records import PermanentError, TemporaryError
-from seatrial.trial.build.logs import Redactor, copy_bounded, tail
+from seatrial.trial.build.logs import copy_bounded
 
 RUN_VARIABLE = "SEATRIAL_RUN"
 _GRACE = 2.0

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from seatrial.logs import redact
 from seatrial.records import PermanentError, SeatrialError, TemporaryError, UsageError
 from seatrial.trial.build.commands import Finished
 from seatrial.trial.build.declaration import Declaration, Kind
-from seatrial.trial.build.logs import redact
 
 TIMEOUT: Final = 1800.0
 SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")

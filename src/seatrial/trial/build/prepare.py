@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seatrial.logs import tail
 from seatrial.records import Cell, Plan, RequestsSpec, Role, SeatrialError, Stage, TestResult, TestSpec
 from seatrial.trial.build.builds import Builds
 from seatrial.trial.build.commands import Commands
 from seatrial.trial.build.environment import cell_environment, fill_in
-from seatrial.trial.build.logs import tail
 from seatrial.trial.build.stack import Stack, Stacks
 from seatrial.trial.cells import CellRun
 from seatrial.trial.change.checkout import Checkout, checkout, remove_checkout

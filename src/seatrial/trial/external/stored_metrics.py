@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from seatrial.trial.build.logs import redact, shown_text
+from seatrial.logs import redact, shown_text
 
 MOST_BYTES: Final = 1 << 20
 MOST_KEYS: Final = 1000

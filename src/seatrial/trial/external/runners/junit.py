@@ -7,8 +7,8 @@ from typing import Final, Literal
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
+from seatrial.logs import redact, shown_text
 from seatrial.records import PermanentError, TestCase
-from seatrial.trial.build.logs import redact, shown_text
 from seatrial.trial.external.runners.base import Seen
 
 MOST_BYTES: Final = 16 << 20

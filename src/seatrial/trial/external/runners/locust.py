@@ -13,8 +13,8 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
+from seatrial.logs import shown_text
 from seatrial.records import TestCase, TestSpec
-from seatrial.trial.build.logs import shown_text
 from seatrial.trial.external.runners.base import Runner, Seen
 from seatrial.trial.external.runners.junit import suite_of
 
