@@ -34,7 +34,7 @@ class Launch:
     """One process to start.
 
     Attributes:
-        run: id of the trial; leftovers are found by it.
+        run: mark of the trial, unique on this machine; leftovers are found by it.
         cell: unique within the run.
         command: run through no shell; `$PORT` and other `$NAME`s of `env` in it are already filled in.
         cwd: working directory.

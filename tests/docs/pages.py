@@ -38,8 +38,7 @@ class Block:
 def pages() -> list[Path]:
     """Every page of the documentation."""
     top = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
-    examples = [path for path in (ROOT / "examples").glob("*/README.md")]
-    return [*top, *sorted((ROOT / "docs").rglob("*.md")), *sorted(examples)]
+    return [*top, *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
 
 
 def blocks(page: Path, language: str | None = None) -> Iterator[Block]:

@@ -35,7 +35,7 @@ def processes_of(report: Report) -> list[str]:
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if f"SEATRIAL_RUN={report.run}\0".encode() in environ.read_bytes():
+            if f"SEATRIAL_RUN={report.run}-".encode() in environ.read_bytes():
                 found.append(environ.parent.name)
         except OSError:
             continue

@@ -106,3 +106,15 @@ def test_a_living_trial_is_not_swept_away(project: SmallProject) -> None:
     assert before <= servers(project)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+
+
+def test_two_projects_that_begin_in_the_same_second_do_not_stop_each_other(tmp_path: Path) -> None:
+    """Runs are named by their second, processes by a mark that no other project has."""
+    projects = [make_project(tmp_path / name, requests=200) for name in ("first", "second", "third")]
+    for project in projects:
+        project.write("helper.py", "x = 1\n")
+    running = [start(project, "trial", "--format", "json") for project in projects]
+    reports = [load_report(process.communicate(timeout=120)[0].encode()) for process in running]
+    assert [] == [
+        cell.result.failure for report in reports for d in report.deployments for cell in d.cells if cell.result.failure
+    ]

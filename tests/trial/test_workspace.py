@@ -29,6 +29,17 @@ def test_runs_that_begin_in_one_second_get_two_folders(tmp_path: Path) -> None:
         assert ["20260101-000000", "20260101-000000-2"] == [first.id, second.id]
 
 
+def test_runs_of_two_projects_never_share_a_mark(tmp_path: Path) -> None:
+    """What one trial stops or sweeps by its mark can't belong to another that began in the same second."""
+    clock = FakeClock()
+    with (
+        new_run(open_workspace(tmp_path / "a"), clock) as first,
+        new_run(open_workspace(tmp_path / "b"), clock) as second,
+    ):
+        assert first.id == second.id
+        assert first.mark != second.mark
+
+
 def test_git_leaves_the_workspace_alone(tmp_path: Path) -> None:
     """It ignores itself, so that nobody has to change their .gitignore."""
     assert "*\n" == (open_workspace(tmp_path).root / ".gitignore").read_text()

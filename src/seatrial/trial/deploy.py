@@ -24,7 +24,7 @@ class Starter:
     """Starts the cells of one run; safe to use from many threads.
 
     Attributes:
-        run: id of the trial.
+        run: mark of the trial, unique on this machine.
         runtime: starts the processes.
         clock: for the deadline.
         http: asks the health paths.

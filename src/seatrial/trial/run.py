@@ -183,7 +183,7 @@ def clean_up_after_the_dead(tools: Tools) -> None:
         folder = RunFolder(Path(run.folder))
         if not folder.is_abandoned():
             continue
-        tools.runtime.sweep(run.id)
+        tools.runtime.sweep(folder.mark)
         try:
             prune(open_repository(tools.project), folder.root)
         except SeatrialError:

@@ -14,6 +14,7 @@
 """
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,11 @@ class RunFolder:
     def id(self) -> str:
         """The run's id."""
         return self.root.name
+
+    @property
+    def mark(self) -> str:
+        """The run's name among all runs of this machine: two projects may begin a run in the same second."""
+        return f"{self.id}-{hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:12]}"
 
     @property
     def blocks(self) -> Path:

@@ -41,7 +41,7 @@ class Preparation:
         self._repository = repository
         self._folder = folder
         self._tools = tools
-        self._commands = Commands(tools.clock, run=folder.id)
+        self._commands = Commands(tools.clock, run=folder.mark)
         self._environ = dict(os.environ)
         self._stacks = Stacks(tools.stacks, self._commands, self._environ)
         self._builds = Builds(tools.workspace.builds, tools.store, self._commands)
