@@ -11,6 +11,7 @@ from seatrial.adapters.runtime.process import ProcessRuntime
 from seatrial.records import Report, Role, Stage, UsageError, Verdict
 from seatrial.trial.progress import unwatched
 from seatrial.trial.run import TrialRequest, run_trial
+from seatrial.trial.workspace import RunFolder
 from seatrial.wiring import open_trial
 from tests.end_to_end.projects import CONFIG, SmallProject, cell, comparison, make_project, only
 
@@ -30,12 +31,13 @@ def candidate_failure(report: Report) -> tuple[Stage, str, int | None, str]:
     return failure.stage, failure.message, failure.exit_status, failure.log_tail
 
 
-def processes_of(report: Report) -> list[str]:
+def processes_of(project: SmallProject, report: Report) -> list[str]:
     """Processes that still belong to the run."""
+    mark = RunFolder(project.folder / ".seatrial" / "runs" / report.run).mark
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if f"SEATRIAL_RUN={report.run}-".encode() in environ.read_bytes():
+            if f"SEATRIAL_RUN={mark}\0".encode() in environ.read_bytes():
                 found.append(environ.parent.name)
         except OSError:
             continue
@@ -50,7 +52,7 @@ def test_a_candidate_that_dies_at_start_is_a_row(project: SmallProject) -> None:
     assert (Stage.START, 7, Verdict.FAIL) == (stage, status, report.verdict)
     assert "ended before it was healthy" in message
     assert "No module named 'lightgbm'" in log
-    assert [] == processes_of(report)
+    assert [] == processes_of(project, report)
 
 
 def test_a_candidate_that_never_gets_healthy_is_a_row(project: SmallProject) -> None:
@@ -61,7 +63,7 @@ def test_a_candidate_that_never_gets_healthy_is_a_row(project: SmallProject) -> 
     assert (Stage.START, Verdict.FAIL) == (stage, report.verdict)
     assert "not healthy within 2 s: /healthz answered 503" in message
     assert "listening" in log
-    assert [] == processes_of(report)
+    assert [] == processes_of(project, report)
 
 
 def test_a_command_that_does_not_exist_is_a_row(project: SmallProject) -> None:
@@ -123,7 +125,7 @@ def test_a_candidate_that_hangs_times_out_and_is_given_up(project: SmallProject)
     assert {"timeout"} == set(summary.errors)
     assert Verdict.FAIL is report.verdict
     assert summary.result.requests < 120
-    assert [] == processes_of(report)
+    assert [] == processes_of(project, report)
 
 
 def test_a_candidate_that_leaks_is_stopped_at_its_limit(project: SmallProject) -> None:
