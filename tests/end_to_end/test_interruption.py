@@ -69,6 +69,34 @@ def test_an_interrupted_trial_reports_what_it_has(project: SmallProject, number:
     assert set() == servers(project)
 
 
+@pytest.mark.parametrize(
+    ("stage", "config"),
+    [
+        ("build python train.py", SLOW + "    build: python train.py\n"),
+        ("start starting", SLOW.replace("/healthz, deadline: 20s", "/nowhere, deadline: 10m")),
+    ],
+)
+def test_an_interrupted_preparation_waits_for_no_deadline(project: SmallProject, stage: str, config: str) -> None:
+    """A training and a start that would take minutes are ended at once, and the trial says that it was interrupted."""
+    project.write("train.py", "import threading\nthreading.Event().wait(600)\n")
+    server = (project.folder / "server.py").read_text()
+    project.write("server.py", server.replace('MODE == "unhealthy"', 'self.path == "/nowhere"'))
+    project.write("seatrial.yaml", config)
+    project.commit()
+    project.commit()
+    process = start(project, "trial")
+    assert process.stderr is not None
+    seen = ""
+    while stage not in seen:
+        seen += process.stderr.readline()
+    wait_until(lambda: servers(project), deadline=20)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert 130 == process.returncode
+    assert "nterrupted" in out
+    assert set() == servers(project)
+
+
 def test_what_a_killed_trial_left_is_stopped_by_the_next(project: SmallProject) -> None:
     """After kill -9 the servers still run; the next command finds and stops them, and shows what was measured."""
     process = start(project, "trial")

@@ -27,7 +27,7 @@ def started(
     clock = FakeClock()
     runtime = FakeRuntime(clock, {CELL: script})
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        starter = Starter(run="r", runtime=runtime, clock=clock, http=http)
+        starter = Starter(run="r", runtime=runtime, clock=clock, http=http, check=lambda: None)
         starter.start(cell, project=tmp_path, env={"NAME": "a b"}, log=tmp_path / "log")
     return cell, runtime
 

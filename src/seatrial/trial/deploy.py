@@ -1,7 +1,7 @@
 """Start a cell and wait until it is healthy; a cell that isn't in time is stopped and becomes a row of the report."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -28,12 +28,14 @@ class Starter:
         runtime: starts the processes.
         clock: for the deadline.
         http: asks the health paths.
+        check: raises TemporaryError once the trial was interrupted, so that nobody waits for a deadline any more.
     """
 
     run: str
     runtime: Runtime
     clock: Clock
     http: httpx.Client
+    check: Callable[[], None]
 
     def start(self, cell: CellRun, *, project: Path, env: Mapping[str, str], log: Path) -> None:
         """Start one cell and wait until its health path answers below 400; on failure it is marked as failed.
@@ -55,6 +57,7 @@ class Starter:
             try:
                 self._launch(cell, project, env, log)
             except TemporaryError:
+                self.check()
                 if attempt == ATTEMPTS:
                     raise
             else:
@@ -88,6 +91,7 @@ class Starter:
         end = began + health.deadline
         pause = FIRST_PAUSE
         while True:
+            self.check()
             _check_alive(cell)
             seen = self._ask(url + health.path, max(min(LONGEST_LOOK, end - self.clock.monotonic()), 0.01))
             _check_alive(cell)

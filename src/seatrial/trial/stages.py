@@ -84,7 +84,13 @@ class Stages:
     def deploy(self) -> None:
         """Start every cell that could be built, all at once, and wait until each is healthy."""
         with self._timed("deploy", "starting"), httpx.Client(follow_redirects=False, trust_env=False) as http:
-            starter = Starter(run=self._folder.mark, runtime=self._tools.runtime, clock=self._tools.clock, http=http)
+            starter = Starter(
+                run=self._folder.mark,
+                runtime=self._tools.runtime,
+                clock=self._tools.clock,
+                http=http,
+                check=self._preparation.check,
+            )
             self._each(self._living(), lambda cell: self._start(cell, starter), STARTING)
 
     def drive(self) -> None:

@@ -56,6 +56,10 @@ class Preparation:
         """End every command that runs, and refuse to start more."""
         self._commands.stop()
 
+    def check(self) -> None:
+        """Raise TemporaryError once `cancel` was called."""
+        self._commands.check()
+
     def check_out(self, plan: Plan, cells: Mapping[str, CellRun]) -> None:
         """Put the files of every cell's version in place; a version that can't be checked out fails its cells."""
         for cell in plan.cells:
