@@ -87,7 +87,7 @@ class CellRun:
             return False
         note = f": {status.note}" if status.note else ""
         self.fail(
-            f"{what}{note} (exit status {status.exit_status})",
+            f"{what}{note}",
             exit_status=status.exit_status,
             log_tail=self.instance.log_tail(),
         )

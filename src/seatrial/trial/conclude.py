@@ -35,6 +35,7 @@ from seatrial.trial.compare.metrics import Function
 from seatrial.trial.compare.pairs import Pair, Side
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import compose_headline
+from seatrial.trial.report.verdicts import failure_sentence
 from seatrial.trial.samples import CellSamples
 
 QUANTILE_LEVELS = 200
@@ -180,7 +181,7 @@ def _judged_cells(cells: Sequence[CellSummary]) -> list[tuple[Verdict, str]]:
         if failure is None or cell.role is Role.MIXED:
             continue
         verdict = Verdict.FAIL if cell.role is Role.CANDIDATE and not baseline_failed else Verdict.ERROR
-        found.append((verdict, f"{cell.cell} failed at {failure.stage.value}: {failure.message.splitlines()[0]}"))
+        found.append((verdict, failure_sentence(cell)))
     return found
 
 

@@ -8,6 +8,7 @@ from seatrial.records import (
     CellSummary,
     DeploymentReport,
     Report,
+    Role,
     StackChange,
     Verdict,
 )
@@ -49,7 +50,8 @@ def deployments(report: Report, level: int) -> str:
 
 
 def _why(deployment: DeploymentReport, limit: int) -> str:
-    broken = [verdicts.failure_sentence(cell) for cell in deployment.cells if cell.result.failure]
+    judged = [cell for cell in deployment.cells if cell.result.failure and cell.role is not Role.MIXED]
+    broken = [verdicts.failure_sentence(cell) for cell in judged]
     sentences = list(dict.fromkeys([*broken, *deployment.reasons]))
     return "<br>".join(prose(sentence, limit) for sentence in sentences[:3]) or text.MISSING
 

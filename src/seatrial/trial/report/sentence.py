@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seatrial.records import Comparison, DeploymentReport, Report, Verdict
+from seatrial.records import CellSummary, Comparison, DeploymentReport, Report, Role, Verdict
 from seatrial.trial.report import text
 from seatrial.trial.report.verdicts import failure_sentence, gates
 
@@ -63,12 +63,19 @@ def _with_difference(comparison: Comparison) -> str:
 
 def _trouble(deployment: DeploymentReport, verdict: Verdict) -> str:
     decided = next((c for c in gates(deployment) if c.verdict is verdict), None)
-    broken = next((cell for cell in deployment.cells if cell.result.failure is not None), None)
-    if broken is not None and (verdict is Verdict.ERROR or decided is None):
+    broken = _most_telling_failure(deployment)
+    if broken is not None and (verdict is Verdict.ERROR or decided is None or broken.role is Role.CANDIDATE):
         return failure_sentence(broken).rstrip(". ")
     if decided is None:
         return f"{deployment.name}: {next(iter(deployment.reasons), 'nothing was judged')}".rstrip(". ")
     return _about(deployment, decided, verdict)
+
+
+def _most_telling_failure(deployment: DeploymentReport) -> CellSummary | None:
+    """The candidate's failure before the baseline's, and both before a mixed version's."""
+    broken = [cell for cell in deployment.cells if cell.result.failure is not None]
+    order = (Role.CANDIDATE, Role.BASELINE, Role.MIXED)
+    return min(broken, key=lambda cell: order.index(cell.role), default=None)
 
 
 def _about(deployment: DeploymentReport, comparison: Comparison, verdict: Verdict) -> str:
