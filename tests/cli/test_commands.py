@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cli.main import _explained
 from seatrial.records import Report
 from seatrial.trial.report import load_report
 from tests.end_to_end.projects import CONFIG, SmallProject, make_project
@@ -74,7 +75,7 @@ def test_past_trials_are_listed_and_shown_again(tried: SmallProject) -> None:
     again = seatrial(tried, "show", first, "--format", "json")
     written = (tried.folder / ".seatrial" / "runs" / first / "report.json").read_bytes()
     assert (0, load_report(written)) == (again.returncode, report(again))
-    assert first in seatrial(tried, "runs").stdout
+    assert first in seatrial(tried, "runs", COLUMNS="60").stdout, "an id is there to be copied, so it is never cut"
     assert "PASS" in seatrial(tried, "show", first).stdout
 
 
@@ -91,9 +92,8 @@ def test_reports_are_also_written_where_they_are_wanted(tried: SmallProject, tmp
     """`--out` gets all four."""
     done = seatrial(tried, "trial", "--out", str(tmp_path / "out"))
     assert 1 == done.returncode
-    assert {"report.json", "report.md", "report.html", "junit.xml"} == {
-        path.name for path in (tmp_path / "out").iterdir()
-    }
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"report.json", "report.md", "report.html", "junit.xml", ".gitignore"} == written, "git leaves them alone"
 
 
 @pytest.mark.parametrize(
@@ -161,3 +161,15 @@ def test_the_doctor_says_what_is_here() -> None:
     assert {"machine", "runtime", "engines", "folders"} == set(facts)
     assert facts["engines"]["git"].startswith("git version")
     assert "cgroup" in seatrial(here, "doctor").stdout
+
+
+def test_what_nobody_foresaw_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """A defect of ours exits with 4 and shows its traceback; 1 would mean that the candidate failed."""
+    assert 4 == _explained(ZeroDivisionError("a defect"))
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().err
+
+
+def test_a_missing_extra_names_the_command_that_brings_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The base installation is small; what a trial needs is an extra."""
+    assert 2 == _explained(ModuleNotFoundError("No module named 'duckdb'", name="duckdb"))
+    assert "pip install 'seatrial[trial]'" in capsys.readouterr().err

@@ -88,9 +88,11 @@ def test_a_build_that_fails_is_a_row(project: SmallProject) -> None:
     """With the exit status and the end of the build's log."""
     project.write("train.py", "import sys\nprint('the data has 0 rows')\nsys.exit(5)\n")
     project.write("seatrial.yaml", QUICK + "    build: python train.py\n")
-    stage, _, status, log = candidate_failure(project.report())
+    report = project.report()
+    stage, _, status, log = candidate_failure(report)
     assert (Stage.BUILD, 5) == (stage, status)
     assert "the data has 0 rows" in log
+    assert 0 == cell(only(report), Role.BASELINE).result.requests, "nobody waits for what can't be compared"
 
 
 def test_a_candidate_that_dies_under_load_keeps_what_was_measured(project: SmallProject) -> None:

@@ -168,6 +168,8 @@ def test_a_service_that_already_runs_is_driven_where_it_is(project: SmallProject
                 return False
 
         wait_until(healthy, deadline=20)
+        limits = "  memory_peak: {limit: 4Gi}\n  memory_mean: {margin: 10%}\n  errors:"
+        project.write("seatrial.yaml", CONFIG.replace("  errors:", limits))
         report = project.report(base=f"http://127.0.0.1:{port}")
     finally:
         running.kill()
@@ -175,6 +177,8 @@ def test_a_service_that_already_runs_is_driven_where_it_is(project: SmallProject
     baseline = cell(only(report), Role.BASELINE).result
     assert (None, 120) == (baseline.usage, baseline.requests)
     assert Verdict.PASS is comparison(only(report), "accuracy").verdict
+    assert Verdict.PASS is comparison(only(report), "memory_peak").verdict, "a limit needs no baseline"
+    assert Verdict.INCONCLUSIVE is comparison(only(report), "memory_mean").verdict, "a margin does"
 
 
 def test_the_versions_can_be_driven_together(project: SmallProject) -> None:
@@ -218,3 +222,29 @@ def test_a_folder_outside_git_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="git") as caught:
         SmallProject(tmp_path).run()
     assert caught.value.remedy
+
+
+@pytest.mark.slow
+def test_a_change_of_a_local_package_beside_the_project_is_in_the_candidates_stack(tmp_path: Path) -> None:
+    """`../shared` is part of the repository, so the two versions never share its environment."""
+    mono = make_project(tmp_path / "mono")
+    mono.write(
+        "shared/pyproject.toml",
+        "[project]\nname = 'shared'\nversion = '1'\n[tool.setuptools]\npy-modules = ['shared']\n",
+    )
+    mono.write("shared/shared.py", "X = 5\n")
+    mono.write("service/requirements.txt", "../shared\n")
+    mono.write("service/model.json", {})
+    server = (mono.folder / "server.py").read_text()
+    mono.write(
+        "service/server.py",
+        server.replace("import json\n", "import json\nimport shared\n", 1).replace('MODEL.get("right", 5)', "shared.X"),
+    )
+    mono.write("service/requests.jsonl", rows(120))
+    mono.write("service/seatrial.yaml", CONFIG.replace("stack: host", "stack: requirements.txt"))
+    mono.commit()
+    mono.write("shared/shared.py", "X = 1\n")
+    report = SmallProject(mono.folder / "service").report()
+    found = comparison(only(report), "accuracy")
+    assert (1.0, Verdict.FAIL) == (found.baseline, found.verdict)
+    assert not any("same files" in note for note in report.notes)

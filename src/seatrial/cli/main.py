@@ -4,6 +4,7 @@ Everything heavy is imported inside the commands, so that `seatrial --help` answ
 """
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -51,12 +52,15 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - what isn't ours is raised again below
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw has an exit code too
         sys.exit(_explained(error))
 
 
 def _explained(error: Exception) -> int:
-    """Print what an error says, and return its exit code; one that nobody foresaw is raised again."""
+    """Print what an error says, and return its exit code.
+
+    One that nobody foresaw is printed with its traceback, for a bug report; it must not exit with 1, which is a verdict.
+    """
     from seatrial.cli.output import print_error
     from seatrial.records import SeatrialError, UsageError
 
@@ -66,6 +70,7 @@ def _explained(error: Exception) -> int:
             remedy="this command belongs to an extra: pip install 'seatrial[trial]'",
         )
     if not isinstance(error, SeatrialError):
-        raise error
+        traceback.print_exception(error)
+        return BROKEN
     print_error(error)
     return USAGE if isinstance(error, UsageError) else BROKEN

@@ -195,7 +195,7 @@ def print_runs(runs: "Sequence[Run]") -> None:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("run", "state", "verdict", "baseline", "candidate", "headline"):
-        table.add_column(heading, overflow="fold" if heading == "headline" else "ellipsis")
+        table.add_column(heading, no_wrap=heading in {"run", "state", "verdict"}, overflow="fold")
     for run in runs:
         verdict = Text(run.verdict.value, style=STYLES[run.verdict]) if run.verdict else Text("–")
         table.add_row(run.id, run.state.value, verdict, Text(run.baseline), Text(run.candidate), Text(run.headline))

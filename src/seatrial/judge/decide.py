@@ -23,6 +23,7 @@ from seatrial.records import Comparison, Direction, Gate, Interval, MetricSpec, 
 
 _POWER_SCORE = 0.84
 _MOST_GROWTH = 100.0
+_SMALLEST_SHOWN = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,9 @@ def _judged(draft: Draft, question: _Question, corrected: float, tests: int, lev
         word = "within" if question.decided else "beyond"
         return _Answer(Verdict.PASS if question.decided else Verdict.FAIL, f"{word} {question.text}")
     if corrected <= level:
-        return _Answer(Verdict.FAIL, f"worse than {question.text} allows (p = {_number(corrected)}{_corrected(tests)})")
+        return _Answer(
+            Verdict.FAIL, f"worse than {question.text} allows ({_probability(corrected)}{_corrected(tests)})"
+        )
     if question.within <= level:
         return _Answer(Verdict.PASS, f"shown to be within {question.text}")
     return _open(draft, question, tests, level)
@@ -320,6 +323,11 @@ def _margin_text(spec: MetricSpec) -> str:
     if spec.margin_text:
         return spec.margin_text
     return f"{_number(100 * spec.margin)}%" if spec.relative else _number(spec.margin)
+
+
+def _probability(value: float) -> str:
+    """`p = 0.012`, and `p < 0.0001` for what nobody should read digits of."""
+    return f"p = {value:.2g}" if value >= _SMALLEST_SHOWN else f"p < {_SMALLEST_SHOWN:g}"
 
 
 def _number(value: float) -> str:

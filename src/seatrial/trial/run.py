@@ -79,8 +79,17 @@ def run_trial(request: TrialRequest, tools: Tools, watch: Watcher) -> Outcome:
         paths = write_reports(report, folder.root)
         run.finish(report, paths, interrupted=interrupted)
         if request.out is not None:
-            paths = write_reports(report, request.out)
+            paths = _write_copies(report, request.out)
     return Outcome(report=report, paths=paths, interrupted=interrupted)
+
+
+def _write_copies(report: Report, folder: Path) -> ReportPaths:
+    """The reports in a further folder; git ignores one that is made here, so that it is in no later candidate."""
+    fresh = not folder.exists()
+    paths = write_reports(report, folder)
+    if fresh:
+        (folder / ".gitignore").write_text("*\n")
+    return paths
 
 
 def _run_stages(stages: Stages) -> bool:

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 
 from seatrial.judge import LookSchedule
-from seatrial.records import BlockSamples, Change, Plan, Project, Report, SeatrialError, Stage
+from seatrial.records import BlockSamples, Change, Plan, Project, Report, Role, SeatrialError, Stage
 from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
@@ -119,7 +119,7 @@ class Stages:
 
     def test(self) -> None:
         """Run the external tests against every living cell, one after the other."""
-        cells = [cell for cell in self._living() if cell.cell.deployment.tests and cell.url]
+        cells = [cell for cell in self._living() if cell.cell.deployment.tests and cell.url and self._tells(cell)]
         if not cells:
             return
         with self._timed("test", "testing"):
@@ -186,9 +186,11 @@ class Stages:
         )
 
     def _lanes(self) -> list[Lane]:
-        """A lane for each healthy cell with requests, unless its counterpart failed: alone it could not be compared."""
+        """A lane for each healthy cell with requests, unless its deployment can't be compared any more."""
         lanes = []
         for cell in self._living():
+            if not self._comparable(cell):
+                continue
             spec, rows = cell.cell.deployment.requests, self._rows.get(cell.cell.deployment.name)
             if spec is None or rows is None or cell.url is None:
                 continue
@@ -205,6 +207,16 @@ class Stages:
                 )
             )
         return lanes
+
+    def _comparable(self, cell: CellRun) -> bool:
+        """Whether baseline and candidate of its deployment both live; if one failed, driving the other tells nothing."""
+        pair = (Role.BASELINE, Role.CANDIDATE)
+        own = [other for other in self._cells.values() if other.cell.deployment.name == cell.cell.deployment.name]
+        return all(other.lives for other in own if other.cell.role in pair)
+
+    def _tells(self, cell: CellRun) -> bool:
+        """Whether testing it says something: the candidate always, the others while their candidate lives too."""
+        return cell.cell.role is Role.CANDIDATE or self._comparable(cell)
 
     def _keep(self, block: BlockSamples, log: BlockLog) -> None:
         log.append(block)

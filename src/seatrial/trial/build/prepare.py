@@ -19,7 +19,6 @@ from seatrial.trial.build.stack import Stack, Stacks
 from seatrial.trial.cells import CellRun
 from seatrial.trial.change.checkout import Checkout, checkout, remove_checkout
 from seatrial.trial.change.git import Repository
-from seatrial.trial.change.trees import tree_of
 from seatrial.trial.external.suite import ExternalTests, Subject
 from seatrial.trial.tools import Tools
 from seatrial.trial.workspace import RunFolder
@@ -97,7 +96,7 @@ class Preparation:
             source = self._checkouts[_place(cell.cell)]
             cell.enter(Stage.STACK, "software stack")
             stack = self._stacks.provide(
-                deployment.stack, source.project, salt=self._salt(cell.cell), log=log, where=cell.id
+                deployment.stack, source.project, salt=cell.cell.version.tree or "", log=log, where=cell.id
             )
             cell.stack_digest, cell.stack_bytes, cell.packages = stack.digest, stack.bytes, stack.packages
             env = cell_environment(stack, deployment.env, caller=self._environ, where=cell.id)
@@ -157,9 +156,6 @@ class Preparation:
         shared = next((self._checkouts.get(_place(cell)) for cell in cells if cell.deployment.build is None), None)
         self._inputs_tree = tree
         self._checkouts[_INPUTS] = shared or checkout(self._repository, tree, self._folder.trees / "inputs")
-
-    def _salt(self, cell: Cell) -> str:
-        return tree_of(self._repository, cell.version.tree or "", self._repository.project)
 
     def _build(self, cell: CellRun, source: Path, stack: Stack, env: Mapping[str, str], log: Path) -> None:
         spec = cell.cell.deployment.build

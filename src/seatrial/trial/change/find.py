@@ -132,7 +132,7 @@ def _with_files(repository: Repository, change: Change, before: str, after: str,
 
 
 def _notes_on_extent(repository: Repository, inside: int, outside: int) -> Iterable[str]:
-    if not inside:
+    if not inside and not outside:
         yield "baseline and candidate have the same files, so every difference that is measured is chance"
     if outside:
         files = "1 changed file" if outside == 1 else f"{outside} changed files"

@@ -70,7 +70,7 @@ def _answer_effects(pair: Pair) -> dict[str, Effect]:
     errors = proportion_difference(
         ~baseline.good[matched.baseline],
         ~candidate.good[matched.candidate],
-        unit_of_requests(pair, rows) if _clustered(pair) else None,
+        unit_of_requests(pair, rows),
     )
     throughput = Observed(
         baseline=_throughput(baseline),
@@ -80,10 +80,6 @@ def _answer_effects(pair: Pair) -> dict[str, Effect]:
         exact=False,
     )
     return {"errors": errors, "throughput": throughput}
-
-
-def _clustered(pair: Pair) -> bool:
-    return pair.requests is not None and pair.requests.cluster is not None
 
 
 def _throughput(samples: CellSamples) -> float:

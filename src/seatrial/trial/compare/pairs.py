@@ -118,7 +118,7 @@ def _alone(pair: Pair, spec: MetricSpec, effect: Effect, slice_name: str, note: 
             slice=slice_name,
             candidate=effect.candidate,
             samples=effect.samples,
-            note="new deployment: no baseline",
+            note="there is no baseline to compare with",
         )
     return Draft(
         deployment=pair.deployment,

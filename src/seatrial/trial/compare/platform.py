@@ -1,6 +1,7 @@
 """Platform metrics of a pair: CPU and memory of the process trees."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,13 @@ from seatrial.trial.samples import CellSamples
 
 
 def platform_drafts(pair: Pair) -> Iterator[Draft]:
-    """The platform metrics, in the order of the configuration."""
+    """The platform metrics, in the order of the configuration.
+
+    A baseline that runs elsewhere has no usage to compare with; the candidate's is still held to its limits.
+    """
+    if pair.baseline is not None and pair.baseline.result.usage is None:
+        yield from _without_baseline(pair)
+        return
     effects = _block_platform_effects(pair)
     requests = len(pair.candidate.samples) if pair.candidate.samples is not None else 0
     for name, read in (("cpu_peak", cpu_peak), ("memory_peak", memory_peak)):
@@ -28,6 +35,14 @@ def platform_drafts(pair: Pair) -> Iterator[Draft]:
             yield draft(pair, spec, effect, samples=requests if effect.samples > 1 else 1)
         elif spec.gate:
             yield Draft(deployment=pair.deployment, metric=spec, note="its usage could not be read")
+
+
+def _without_baseline(pair: Pair) -> Iterator[Draft]:
+    """The candidate alone: limits are judged, and a margin has no data, which never passes."""
+    for found in platform_drafts(replace(pair, baseline=None)):
+        spec = next(metric for metric in pair.metrics if metric.name == found.metric.name)
+        lost = spec.gate and spec.limit is None
+        yield replace(found, metric=spec if lost else found.metric, note="the baseline's usage isn't known")
 
 
 def _block_platform_effects(pair: Pair) -> dict[str, Effect]:
