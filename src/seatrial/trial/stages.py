@@ -98,7 +98,7 @@ class Stages:
         lanes = self._lanes()
         if not lanes:
             return
-        with self._timed("drive", "driving"):
+        with self._timed("drive", f"driving, about {_planned_seconds(lanes):.0f} s"):
             log = BlockLog(self._folder.blocks)
             try:
                 summary = drive(
@@ -305,6 +305,15 @@ class Stages:
             machine=self._tools.machine,
             settings=_settings(self._project, self._plan),
         )
+
+
+def _planned_seconds(lanes: Sequence[Lane]) -> float:
+    """How long driving all requests takes: cells take turns, unless their deployment is driven at once."""
+    spans: dict[str, list[float]] = {}
+    for lane in lanes:
+        spans.setdefault(lane.deployment, []).append((lane.spec.count or len(lane.requests)) / lane.spec.rate)
+    together = {lane.deployment for lane in lanes if lane.spec.concurrent}
+    return sum(max(found) if name in together else sum(found) for name, found in spans.items())
 
 
 _STAGES = {
