@@ -11,7 +11,7 @@ import pytest
 from seatrial.cli.main import _explained
 from seatrial.records import Report
 from seatrial.trial.report import load_report
-from tests.end_to_end.projects import CONFIG, SmallProject, make_project
+from tests.end_to_end.projects import CONFIG, SmallProject, make_project, rows
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +86,21 @@ def test_two_past_trials_are_compared(tried: SmallProject) -> None:
     found = next(c for d in report(done).deployments for c in d.comparisons if c.metric == "accuracy")
     assert (1, 1.0, 120) == (done.returncode, found.baseline, found.samples)
     assert found.candidate == pytest.approx(0.2)
+
+
+def test_runs_with_other_requests_are_not_compared(tmp_path: Path) -> None:
+    """Pairs of different requests would say nothing; and a past run keeps its labels when the file changes."""
+    project = make_project(tmp_path / "p")
+    project.write("helper.py", "x = 1\n")
+    seatrial(project, "trial")
+    project.write("requests.jsonl", rows(100))
+    seatrial(project, "trial")
+    first, second = sorted(run["id"] for run in json.loads(seatrial(project, "runs", "--format", "json").stdout))
+    refused = seatrial(project, "compare", first, second)
+    assert (2, True) == (refused.returncode, "different requests" in refused.stderr)
+    itself = report(seatrial(project, "compare", first, first, "--format", "json"))
+    found = next(c for d in itself.deployments for c in d.comparisons if c.metric == "accuracy")
+    assert (1.0, 120) == (found.candidate, found.samples)
 
 
 def test_reports_are_also_written_where_they_are_wanted(tried: SmallProject, tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ class Usage:
     points: tuple[UsagePoint, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a deployment was driven with: `digest` of the requests and labels files, `rows` as they are kept in the store."""
+
+    deployment: str
+    digest: str
+    rows: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One request's fate. The latency counts from the intended send time, so that a stall is not hidden.

@@ -1,7 +1,8 @@
 """Past trials: list them, show one again (also one that was killed), compare two."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from seatrial.records import (
     CellResult,
     Change,
     Failure,
+    Inputs,
     PermanentError,
     Plan,
     Project,
@@ -25,7 +27,7 @@ from seatrial.records import (
 )
 from seatrial.trial.compare.metrics import Function, load_function
 from seatrial.trial.conclude import Circumstances, Seen, conclude
-from seatrial.trial.drive.requests import RequestSet, load_requests
+from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import load_report
 from seatrial.trial.run import clean_up_after_the_dead
 from seatrial.trial.samples import CellSamples, gather, read_blocks
@@ -33,6 +35,7 @@ from seatrial.trial.tools import Tools
 from seatrial.trial.workspace import RunFolder
 
 RecordT = TypeVar("RecordT")
+Event = tuple[datetime, str, dict[str, Any]]
 
 
 def list_runs(tools: Tools, limit: int) -> list[Run]:
@@ -109,7 +112,6 @@ def _recover(tools: Tools, run: Run) -> _Past:
         if kind == CellResult.__name__:
             result = msgspec.convert(body, CellResult)
             results[result.cell] = result
-    rows, functions = _inputs(tools, project, plan)
     report = load_report(tools.store.get(run.report)) if run.report else None
     about = Circumstances(
         run=run.id,
@@ -123,7 +125,13 @@ def _recover(tools: Tools, run: Run) -> _Past:
         settings=report.settings if report else {},
     )
     seen = Seen(
-        project=project, change=change, plan=plan, results=results, samples=samples, rows=rows, functions=functions
+        project=project,
+        change=change,
+        plan=plan,
+        results=results,
+        samples=samples,
+        rows=_inputs(tools, events),
+        functions=_functions(tools, project, plan),
     )
     return _Past(seen, about)
 
@@ -131,25 +139,25 @@ def _recover(tools: Tools, run: Run) -> _Past:
 _CUT_SHORT = Failure(stage=Stage.DRIVE, message="the trial was killed before this cell had ended")
 
 
-def _last(events: list[tuple[Any, str, dict[str, Any]]], kind: type[RecordT]) -> RecordT | None:
+def _last(events: Sequence[Event], kind: type[RecordT]) -> RecordT | None:
     bodies = [body for _, name, body in events if name == kind.__name__]
     return msgspec.convert(bodies[-1], kind) if bodies else None
 
 
-def _inputs(
-    tools: Tools, project: Project, plan: Plan
-) -> tuple[Mapping[str, RequestSet], Mapping[str, Mapping[str, Function]]]:
-    """The requests as they are in the project now; their digest is checked where runs are compared."""
-    rows: dict[str, RequestSet] = {}
-    functions: dict[str, dict[str, Function]] = {}
+def _inputs(tools: Tools, events: Sequence[Event]) -> dict[str, RequestSet]:
+    """The requests that each deployment got, as they were kept with the run."""
+    kept = [msgspec.convert(body, Inputs) for _, kind, body in events if kind == Inputs.__name__]
+    return {each.deployment: RequestSet.from_stored(tools.store.get(each.rows), each.digest) for each in kept}
+
+
+def _functions(tools: Tools, project: Project, plan: Plan) -> dict[str, dict[str, Function]]:
+    """The metrics' functions as they are in the project now."""
+    found: dict[str, dict[str, Function]] = {}
     for deployment in project.deployments:
-        if deployment.name not in plan.deployments:
-            continue
-        if deployment.requests is not None:
-            rows[deployment.name] = load_requests(deployment.requests, tools.project)
-        loaded = {metric.name: load_function(metric, tools.project) for metric in deployment.metrics if metric.function}
-        functions[deployment.name] = {name: function for name, function in loaded.items() if function is not None}
-    return rows, functions
+        if deployment.name in plan.deployments:
+            loaded = {each.name: load_function(each, tools.project) for each in deployment.metrics if each.function}
+            found[deployment.name] = {name: function for name, function in loaded.items() if function is not None}
+    return found
 
 
 def _candidate(plan: Plan, deployment: str) -> Cell | None:
@@ -184,6 +192,6 @@ def _check_requests(before: _Past, after: _Past, names: list[str]) -> None:
 
 def _sent(past: _Past, deployment: str) -> tuple[object, ...] | None:
     """What decides which request is sent in which place of which block."""
-    cell = _candidate(past.seen.plan, deployment)
+    cell, rows = _candidate(past.seen.plan, deployment), past.seen.rows.get(deployment)
     spec = cell.deployment.requests if cell is not None else None
-    return None if spec is None else (spec.file, spec.rate, spec.count, spec.block)
+    return None if spec is None or rows is None else (rows.digest, spec.rate, spec.count, spec.block, spec.arrivals)

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 
 from seatrial.judge import LookSchedule
-from seatrial.records import BlockSamples, Change, Plan, Project, Report, Role, SeatrialError, Stage
+from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage
 from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
@@ -67,7 +67,7 @@ class Stages:
             with self._sampler:
                 yield
         finally:
-            self._each(list(self._cells.values()), CellRun.stop, STARTING)
+            self._each(list(self._cells.values()), self._stop, STARTING)
             self._preparation.remove_checkouts()
 
     def cancel(self) -> None:
@@ -172,9 +172,15 @@ class Stages:
             folder = self._preparation.inputs_folder(spec.requests.file if spec.requests else None)
             if spec.requests is not None:
                 self._rows[name] = load_requests(spec.requests, folder)
+                self._keep_inputs(name, self._rows[name])
                 self._preparation.with_secrets(spec.requests, name)
             functions = {metric.name: load_function(metric, folder) for metric in spec.metrics if metric.function}
             self._functions[name] = {metric: function for metric, function in functions.items() if function is not None}
+
+    def _keep_inputs(self, deployment: str, rows: RequestSet) -> None:
+        """Labels and columns stay with the run, so that it can be compared again when the files have changed."""
+        stored = self._tools.store.put(rows.without_bodies())
+        self._tools.journal.append(self._folder.id, Inputs(deployment=deployment, digest=rows.digest, rows=stored))
 
     def _start(self, cell: CellRun, starter: Starter) -> None:
         prepared = self._preparation.of(cell)
@@ -184,6 +190,13 @@ class Stages:
             env=prepared.env if prepared else {},
             log=self._folder.log(cell.id),
         )
+
+    def _stop(self, cell: CellRun) -> None:
+        """Stop one cell; what survives is noted and left to the next trial, which finds it by its mark."""
+        try:
+            cell.stop()
+        except SeatrialError as error:
+            self._notes.append(f"{cell.id} could not be stopped: {error.what}")
 
     def _lanes(self) -> list[Lane]:
         """A lane for each healthy cell with requests, unless its deployment can't be compared any more."""

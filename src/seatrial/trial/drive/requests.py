@@ -6,9 +6,9 @@ Whatever is wrong with the file is found here, with its line, before anything is
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -52,6 +52,16 @@ class RequestSet:
     def labels(self) -> tuple[Any, ...] | None:
         """The labels in the order of the rows; None where there are none."""
         return tuple(row.label for row in self.rows) if self.labelled else None
+
+    def without_bodies(self) -> bytes:
+        """Labels, clusters and columns of all rows as JSON, for `from_stored`; the bodies are not needed to compare."""
+        return msgspec.json.encode([replace(row, body=b"") for row in self.rows])
+
+    @classmethod
+    def from_stored(cls, data: bytes, digest: str) -> Self:
+        """What `without_bodies` wrote, of files with this digest."""
+        rows = msgspec.json.decode(data, type=tuple[Request, ...])
+        return cls(rows, digest, any(row.label is not None for row in rows))
 
     def indices(self, count: int | None) -> tuple[int, ...]:
         """Rows to send for `count` requests: in order, from the start again at the end; None means each row once."""
