@@ -108,7 +108,7 @@ def test_digits_passes(examples: Path) -> None:
     assert 0 == tried.exit_code
     assert accuracy["interval"]["low"] > 0
     assert {("baseline", "behave"): True, ("candidate", "behave"): True} == tried.tests("digits")
-    assert tried.files == REPORTS
+    assert REPORTS <= tried.files
 
 
 def test_digits_with_skewed_serving_fails(examples: Path) -> None:
