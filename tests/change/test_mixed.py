@@ -11,7 +11,7 @@ from seatrial.records import Axis, UsageError
 from seatrial.trial.change.axes import sorter
 from seatrial.trial.change.find import find_change, mixed_tree, mixed_version
 from seatrial.trial.change.git import Difference, Entry
-from seatrial.trial.change.trees import edit, tree_of
+from seatrial.trial.change.trees import edit
 from tests.change.repositories import Work, init, lock, pointer
 
 PROJECT = "p"
@@ -80,7 +80,8 @@ def test_mixing_all_is_the_candidate_and_mixing_none_the_baseline(
     candidate = tree_with(work, {"top.py": "2", "p/keep": "k", **{f"p/{path}": text for path, text in after.items()}})
     paths = sorter()
     everything = mixed_tree(repository, baseline, candidate, set(Axis), paths)
-    assert tree_of(repository, candidate, PROJECT) == tree_of(repository, everything, PROJECT)
+    wanted, made = repository.git.resolve(f"{candidate}:{PROJECT}", f"{everything}:{PROJECT}")
+    assert wanted == made
     assert repository.git.read(baseline, "top.py") == repository.git.read(everything, "top.py")
     assert baseline == mixed_tree(repository, baseline, candidate, set(), paths)
     some = set(work.names(mixed_tree(repository, baseline, candidate, axes, paths)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.records import PermanentError, UsageError
-from seatrial.trial.change.trees import overlay, snapshot, tree_of
+from seatrial.trial.change.trees import overlay, snapshot
 from tests.change.repositories import Work, init
 
 MODEL = "models/m.bin"
@@ -192,14 +192,6 @@ def test_useless_overlays_are_refused(work: Work, folder: str) -> None:
     with pytest.raises(UsageError) as caught:
         overlay(work.repository("p"), work.git("rev-parse", "HEAD^{tree}"), folder)
     assert (f"overlay: {folder}", True) == (caught.value.where, bool(caught.value.remedy))
-
-
-def test_tree_of_a_folder(work: Work) -> None:
-    """A folder inside a tree has an id that changes only with what is below it; a missing one is an error."""
-    repository, tree = work.repository(), work.git("rev-parse", "HEAD^{tree}")
-    assert [work.git("rev-parse", "HEAD:data"), tree] == [tree_of(repository, tree, name) for name in ("data", ".")]
-    with pytest.raises(UsageError, match="no folder 'nope'"):
-        tree_of(repository, tree, "nope")
 
 
 def test_missing_temporary_folder_is_explained(work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

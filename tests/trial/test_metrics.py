@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.records import MetricSpec, UsageError
+from seatrial.trial.compare.answers import Answers, MetricError
 from seatrial.trial.compare.confusion import SMOOTH, joint_rows, matrix_function
-from seatrial.trial.compare.metrics import Answers, MetricError, compare_gap, compare_metric, load_function
+from seatrial.trial.compare.functions import load_function
+from seatrial.trial.compare.metrics import compare_gap, compare_metric
 from tests.trial.making import metric
 
 CLASSES = st.integers(min_value=0, max_value=3)
@@ -107,6 +109,18 @@ def test_a_function_of_the_project_is_used(tmp_path: Path) -> None:
     )
     found = compare_metric(spec, answers([1] * 20, [1] * 18 + [0] * 2, [1] * 20), load_function(spec, tmp_path), rng())
     assert (2.0, 0.0) == (found.baseline, found.candidate)
+
+
+@pytest.mark.parametrize("trouble", ["raise KeyError('weights')", "return 1 / 0", "raise ValueError('one class only')"])
+def test_a_function_of_the_project_that_breaks_is_a_reason_in_the_report(tmp_path: Path, trouble: str) -> None:
+    """Its defect does not end a trial whose measurements are done."""
+    name = f"broken_metric_{abs(hash(trouble))}"
+    (tmp_path / f"{name}.py").write_text(f"def cost(labels, predictions):\n    {trouble}\n")
+    spec = MetricSpec(
+        name="cost", family=metric("mae").family, direction=metric("mae").direction, function=f"{name}:cost"
+    )
+    with pytest.raises(MetricError, match="can't be computed: (KeyError|ZeroDivisionError|ValueError)"):
+        compare_metric(spec, answers([1] * 20, [1] * 20, [1] * 20), load_function(spec, tmp_path), rng())
 
 
 def test_a_function_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def _tests(given: tuple[TestInput, ...]) -> tuple[TestSpec, ...]:
                 users=test.users,
                 spawn_rate=test.spawn_rate,
                 run_time=test.run_time,
+                host_path=test.host_path,
             )
         )
     return tuple(tests)

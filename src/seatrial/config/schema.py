@@ -159,6 +159,7 @@ class TestInput(Strict):
     users: Annotated[int, Field(gt=0)] = Field(5, description="locust: users at once.")
     spawn_rate: Annotated[float, Field(gt=0)] = Field(5.0, description="locust: users started a second.")
     run_time: Duration = Field(10.0, description="locust: how long it runs.")
+    host_path: str = Field("", description="locust: path behind the deployment's address, as `/v1`.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -12,7 +12,6 @@ from seatrial.records.compare import (
     Family,
     Gate,
     Interval,
-    MetricValue,
     Needs,
 )
 from seatrial.records.errors import PermanentError, SeatrialError, TemporaryError, UsageError
@@ -80,7 +79,6 @@ __all__ = [
     "LatencySummary",
     "Limits",
     "MetricSpec",
-    "MetricValue",
     "Needs",
     "Package",
     "PermanentError",

@@ -24,18 +24,6 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricValue:
-    """One metric of one cell, `samples` of it behind the figure; `slice` is empty for all requests."""
-
-    name: str
-    family: Family
-    value: float
-    unit: str = ""
-    slice: str = ""
-    samples: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """A confidence interval of candidate − baseline, in the metric's unit. `method` names the method in the docs."""
 

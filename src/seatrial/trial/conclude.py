@@ -31,7 +31,7 @@ from seatrial.records import (
 )
 from seatrial.trial.build.stack import stack_diff
 from seatrial.trial.compare.drafts import drafts
-from seatrial.trial.compare.metrics import Function
+from seatrial.trial.compare.functions import Function
 from seatrial.trial.compare.pairs import Pair, Side
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import compose_headline

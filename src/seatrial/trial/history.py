@@ -25,7 +25,7 @@ from seatrial.records import (
     UsageError,
     Version,
 )
-from seatrial.trial.compare.metrics import Function, load_function
+from seatrial.trial.compare.functions import Function, load_function
 from seatrial.trial.conclude import Circumstances, Seen, conclude
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import load_report

@@ -14,7 +14,7 @@ from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
 from seatrial.trial.change.git import Repository
-from seatrial.trial.compare.metrics import Function, load_function
+from seatrial.trial.compare.functions import Function, load_function
 from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude
 from seatrial.trial.deploy import Starter
 from seatrial.trial.drive.lanes import Lane

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seatrial.records import PermanentError, UsageError
-from seatrial.trial.change.git import Difference, Entry, Repository, encode, shown
+from seatrial.trial.change.git import Difference, Entry, Repository, encode
 
 # What seatrial keeps for itself in a project is no part of any version of it.
 OWN_FOLDER = ".seatrial"
@@ -80,22 +80,6 @@ def overlay(repository: Repository, tree: str, folder: str) -> str:
             remedy="check its name, that it isn't empty, and that .gitignore does not name it",
         )
     return edit(repository, tree, [_laid_over(repository, entry, place) for entry in files])
-
-
-def tree_of(repository: Repository, tree: str, folder: str) -> str:
-    """The id of a folder inside a tree (`.` for the tree itself), which identifies everything below it.
-
-    Raises:
-        UsageError: the tree has no such folder.
-    """
-    found = tree if folder == "." else repository.git.resolve(f"{tree}:{folder}")[0]
-    if found is None:
-        raise UsageError(
-            f"this version has no folder {shown(folder)!r}",
-            where=tree[:12],
-            remedy="compare with a revision that has it: `--base REV`",
-        )
-    return found
 
 
 def _laid_over(repository: Repository, entry: Entry, folder: str) -> Difference:

@@ -1,17 +1,11 @@
 """Model metrics: from labels and both versions' predictions to an effect with its uncertainty.
 
 What is a mean over requests, a share, or a smooth function of means goes to the method made for it, which is exact and
-fast; everything else (ROC AUC, a function of the user's) is computed by scikit-learn or that function on resamples.
+fast; everything else (a function of the user's) is computed by scikit-learn or that function on resamples.
 """
 
-import importlib
-import math
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,41 +18,23 @@ from seatrial.judge import (
     smooth_difference,
     statistic_difference,
 )
-from seatrial.records import MetricSpec, UsageError
+from seatrial.records import MetricSpec
+from seatrial.trial.compare.answers import (
+    Answers,
+    Floats,
+    MetricError,
+    Objects,
+    check_kinds,
+    equal,
+    numbers,
+    read_field,
+    typed,
+)
 from seatrial.trial.compare.confusion import joint_rows, matrix_function
+from seatrial.trial.compare.functions import Function
 
-Objects = NDArray[np.object_]
-Floats = NDArray[np.float64]
-Function = Callable[[Any, Any], float]
 MOST_CELLS = 20_000_000
 EPSILON = float(np.finfo(np.float64).eps)
-
-
-class MetricError(Exception):
-    """The metric can't be computed from these labels and predictions; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Labels and predictions of the requests that both versions answered; `groups` where requests are clustered."""
-
-    labels: Objects
-    baseline: Objects
-    candidate: Objects
-    groups: NDArray[np.int64] | None
-
-    def where(self, chosen: NDArray[np.bool_]) -> "Answers":
-        """Only some of the requests."""
-        return Answers(
-            self.labels[chosen],
-            self.baseline[chosen],
-            self.candidate[chosen],
-            None if self.groups is None else self.groups[chosen],
-        )
-
-    def __len__(self) -> int:
-        """The number of requests."""
-        return len(self.labels)
 
 
 def compare_metric(spec: MetricSpec, answers: Answers, function: Function | None, rng: np.random.Generator) -> Effect:
@@ -70,20 +46,20 @@ def compare_metric(spec: MetricSpec, answers: Answers, function: Function | None
         function: from `load_function`, for metrics that are not built in.
         rng: for resampling.
     """
-    answers = _read_field(answers, spec.prediction)
+    answers = read_field(answers, spec.prediction)
     name = spec.function or ""
     if name == "accuracy_score" and not spec.options:
-        _check_kinds(answers)
+        check_kinds(answers)
         return proportion_difference(
-            _equal(answers.labels, answers.baseline), _equal(answers.labels, answers.candidate), answers.groups
+            equal(answers.labels, answers.baseline), equal(answers.labels, answers.candidate), answers.groups
         )
     if name in _LOSSES and not spec.options:
         loss = _LOSSES[name]
-        labels, baseline, candidate = _numbers(answers)
+        labels, baseline, candidate = numbers(answers)
         return mean_difference(loss(labels, baseline), loss(labels, candidate), answers.groups)
     if name in _SMOOTH and not spec.options:
         rows, of_means = _SMOOTH[name]
-        labels, baseline, candidate = _numbers(answers)
+        labels, baseline, candidate = numbers(answers)
         return smooth_difference(rows(labels, baseline), rows(labels, candidate), of_means, answers.groups)
     return _ranked(spec, answers) or _confused(spec, answers) or _resampled(spec, answers, function, rng)
 
@@ -100,7 +76,7 @@ def compare_gap(
         function: as in `compare_metric`.
         rng: for resampling.
     """
-    answers = _read_field(answers, spec.prediction)
+    answers = read_field(answers, spec.prediction)
     losses = _row_values(spec, answers)
     if losses is not None:
         member = np.eye(int(slices.max()) + 1)[slices]
@@ -113,54 +89,12 @@ def compare_gap(
 
     def gap(pairs: Objects, predictions: Objects) -> float:
         labels, codes = _column(pairs, 0), _column(pairs, 1)
-        values = [
-            metric(_typed(labels[codes == code]), _typed(predictions[codes == code])) for code in np.unique(codes)
-        ]
+        values = [metric(typed(labels[codes == code]), typed(predictions[codes == code])) for code in np.unique(codes)]
         return max(values) - min(values)
 
     pairs = np.empty((len(answers), 2), dtype=object)
     pairs[:, 0], pairs[:, 1] = answers.labels, slices
     return statistic_difference(pairs, answers.baseline, answers.candidate, gap, rng=rng, groups=answers.groups)
-
-
-def load_function(spec: MetricSpec, folder: Path) -> Function | None:
-    """The user's `module:function` (found in `folder`) or scikit-learn's function; None for what needs neither.
-
-    Raises UsageError if there is no such function.
-    """
-    name = spec.function
-    if name is None:
-        return None
-    module, _, attribute = name.rpartition(":")
-    try:
-        if module:
-            with _importable(folder):
-                found = getattr(importlib.import_module(module), attribute)
-        else:
-            found = getattr(importlib.import_module("sklearn.metrics"), attribute)
-    except Exception as error:
-        raise UsageError(
-            f"the metric's function {name!r} can't be loaded: {error}",
-            where=f"metrics.{spec.name}",
-            remedy="name it module:function, with the module in the project's folder",
-        ) from error
-    if not callable(found):
-        raise UsageError(f"{name!r} is not a function", where=f"metrics.{spec.name}", remedy="name a function")
-    return lambda labels, predictions: float(found(labels, predictions, **spec.options))
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def is_builtin(spec: MetricSpec) -> bool:
-    """Whether `compare_metric` computes it without a function."""
-    return not spec.options and spec.function in {"accuracy_score", *_LOSSES, *_SMOOTH}
 
 
 def _absolute(labels: Floats, predictions: Floats) -> Floats:
@@ -206,11 +140,11 @@ def _row_values(spec: MetricSpec, answers: Answers) -> tuple[Floats, Floats] | N
     if spec.options:
         return None
     if spec.function == "accuracy_score":
-        _check_kinds(answers)
-        hits = _equal(answers.labels, answers.baseline), _equal(answers.labels, answers.candidate)
+        check_kinds(answers)
+        hits = equal(answers.labels, answers.baseline), equal(answers.labels, answers.candidate)
         return hits[0].astype(np.float64), hits[1].astype(np.float64)
     if spec.function is not None and spec.function in _LOSSES:
-        labels, baseline, candidate = _numbers(answers)
+        labels, baseline, candidate = numbers(answers)
         return _LOSSES[spec.function](labels, baseline), _LOSSES[spec.function](labels, candidate)
     return None
 
@@ -220,7 +154,7 @@ def _ranked(spec: MetricSpec, answers: Answers) -> Effect | None:
     classes = set(answers.labels.tolist()) if spec.function == "roc_auc_score" and not spec.options else set()
     if classes not in ({0, 1}, {-1, 1}):
         return None
-    labels, baseline, candidate = _numbers(answers)
+    labels, baseline, candidate = numbers(answers)
     return auc_difference(labels > 0, baseline, candidate, answers.groups)
 
 
@@ -242,7 +176,7 @@ def _matrices(spec: MetricSpec, answers: Answers) -> _Matrices | None:
     function = matrix_function(spec.function or "", classes, spec.options)
     if function is None:
         return None
-    _check_kinds(answers)
+    check_kinds(answers)
     code = {value: index for index, value in enumerate(classes)}
     labels, baseline, candidate = (
         np.array([code[value] for value in column], dtype=np.int64)
@@ -283,12 +217,12 @@ def _resampled(spec: MetricSpec, answers: Answers, function: Function | None, rn
     metric = _callable(spec, function)
 
     def value(labels: Objects, predictions: Objects) -> float:
-        return metric(_typed(labels), _typed(predictions))
+        return metric(typed(labels), typed(predictions))
 
     try:
         value(answers.labels, answers.baseline)
         value(answers.labels, answers.candidate)
-    except Exception as error:
+    except (ValueError, ArithmeticError) as error:
         raise MetricError(f"{spec.function} can't be computed: {_first_line(error)}") from error
     return statistic_difference(
         answers.labels, answers.baseline, answers.candidate, value, rng=rng, groups=answers.groups
@@ -296,87 +230,27 @@ def _resampled(spec: MetricSpec, answers: Answers, function: Function | None, rn
 
 
 def _callable(spec: MetricSpec, function: Function | None) -> Function:
+    """The function, whose own defects are a reason in the report and not the end of the trial.
+
+    A ValueError or a division by zero says that the metric is undefined on a resample, which the judge knows.
+    """
     if function is None:
         raise MetricError(f"no function computes {spec.name}")
-    return function
+
+    def guarded(labels: Objects, predictions: Objects) -> float:
+        try:
+            return function(labels, predictions)
+        except (ValueError, ArithmeticError):
+            raise
+        except Exception as error:
+            raise MetricError(f"{spec.function} can't be computed: {_first_line(error)}") from error
+
+    return guarded
 
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
-
-
-def _read_field(answers: Answers, path: str) -> Answers:
-    if not path:
-        return answers
-    return Answers(answers.labels, _fields(answers.baseline, path), _fields(answers.candidate, path), answers.groups)
-
-
-def _fields(predictions: Objects, path: str) -> Objects:
-    out = np.empty(len(predictions), dtype=object)
-    for index, prediction in enumerate(predictions):
-        out[index] = _field(prediction, path)
-    return out
-
-
-def _field(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON is anything
-    for part in path.split("."):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise MetricError(f"there is no {path!r} in an answer; check the metric's prediction path") from None
-    return value
-
-
-def _equal(labels: Objects, predictions: Objects) -> NDArray[np.bool_]:
-    pairs = zip(labels, predictions, strict=True)
-    return np.fromiter((bool(label == prediction) for label, prediction in pairs), dtype=np.bool_, count=len(labels))
-
-
-def _check_kinds(answers: Answers) -> None:
-    """Raise where no label could ever equal a prediction: text against numbers, or single values against lists."""
-    labels = {_kind(value) for value in answers.labels}
-    for predictions in (answers.baseline, answers.candidate):
-        kinds = {_kind(value) for value in predictions}
-        if labels and kinds and not labels & kinds:
-            raise MetricError(
-                f"labels are {_names(labels)} but predictions are {_names(kinds)}, so they never match; "
-                "check requests.label and requests.prediction"
-            )
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, bool | int | float):
-        return "numbers"
-    return "lists" if isinstance(value, list) else "objects"
-
-
-def _names(kinds: set[str]) -> str:
-    return " and ".join(sorted(kinds))
-
-
-def _numbers(answers: Answers) -> tuple[Floats, Floats, Floats]:
-    return (
-        _as_numbers(answers.labels, "labels"),
-        _as_numbers(answers.baseline, "predictions"),
-        _as_numbers(answers.candidate, "predictions"),
-    )
-
-
-def _as_numbers(values: Sequence[object] | Objects, what: str) -> Floats:
-    for value in values:
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise MetricError(
-                f"{what} must be numbers for this metric, but one is {str(value)[:40]!r}; check requests.{what[:-1]}"
-            )
-    return np.array(list(values), dtype=np.float64)
-
-
-def _typed(values: Objects) -> Any:  # noqa: ANN401 - what scikit-learn and users' functions take
-    """An ordinary array where all values are of one kind, so that scikit-learn knows the target's type."""
-    return np.array(values.tolist())
 
 
 def _column(pairs: Objects, index: int) -> Objects:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from seatrial.config.metrics import default_metric
 from seatrial.judge import Draft
 from seatrial.records import Direction, Family, MetricSpec, Slice
-from seatrial.trial.compare.metrics import Answers, compare_gap, compare_metric
+from seatrial.trial.compare.answers import Answers
+from seatrial.trial.compare.metrics import compare_gap, compare_metric
 from seatrial.trial.compare.pairs import Pair, attempt, match, unit_of_requests, why_missing
 from seatrial.trial.compare.slices import slice_codes
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from seatrial.judge import Draft, Effect, Observed, block_difference
 from seatrial.records import CellResult, MetricSpec, RequestsSpec
-from seatrial.trial.compare.metrics import Function, MetricError
+from seatrial.trial.compare.answers import MetricError
+from seatrial.trial.compare.functions import Function
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.samples import CellSamples
 

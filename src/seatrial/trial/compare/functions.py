@@ -1,0 +1,60 @@
+"""Functions that compute a metric: scikit-learn's by name, or the project's own `module:function`."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from seatrial.records import MetricSpec, UsageError
+
+Function = Callable[[Any, Any], float]
+
+
+def load_function(spec: MetricSpec, folder: Path) -> Function | None:
+    """The user's `module:function` (found in `folder`) or scikit-learn's function; None for what needs neither.
+
+    scikit-learn is imported at the first call: it takes a second, and most metrics never call it. Raises UsageError if
+    the project has no such function.
+    """
+    module, _, attribute = (spec.function or "").rpartition(":")
+    if not attribute:
+        return None
+    if not module:
+        return _of_sklearn(attribute, spec)
+    found = _of_project(module, attribute, spec, folder)
+    return lambda labels, predictions: float(found(labels, predictions, **spec.options))
+
+
+def _of_sklearn(name: str, spec: MetricSpec) -> Function:
+    def compute(labels: Any, predictions: Any) -> float:  # noqa: ANN401 - arrays of any kind
+        function = getattr(importlib.import_module("sklearn.metrics"), name)
+        return float(function(labels, predictions, **spec.options))
+
+    return compute
+
+
+def _of_project(module: str, attribute: str, spec: MetricSpec, folder: Path) -> Callable[..., float]:
+    try:
+        with _importable(folder):
+            found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise UsageError(
+            f"the metric's function {spec.function!r} can't be loaded: {error}",
+            where=f"metrics.{spec.name}",
+            remedy="name it module:function, with the module in the project's folder",
+        ) from error
+    if not callable(found):
+        raise UsageError(f"{spec.function!r} is not a function", where=f"metrics.{spec.name}", remedy="name a function")
+    checked: Callable[..., float] = found
+    return checked
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
