@@ -119,7 +119,7 @@ def test_a_function_of_the_project_that_breaks_is_a_reason_in_the_report(tmp_pat
     spec = MetricSpec(
         name="cost", family=metric("mae").family, direction=metric("mae").direction, function=f"{name}:cost"
     )
-    with pytest.raises(MetricError, match="can't be computed: (KeyError|ZeroDivisionError|ValueError)"):
+    with pytest.raises(MetricError, match=r"can't be computed: (KeyError|ZeroDivisionError|ValueError)"):
         compare_metric(spec, answers([1] * 20, [1] * 20, [1] * 20), load_function(spec, tmp_path), rng())
 
 
