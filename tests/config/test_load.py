@@ -53,6 +53,12 @@ def test_built_in_metrics_gate_by_default() -> None:
     assert {"latency_p50", "latency_p90", "errors"} == gated
 
 
+def test_without_requests_nothing_is_gated_that_was_not_named() -> None:
+    """A deployment that only tests look at has no latency to judge, unless it is asked for."""
+    text = "tests: [{pytest: smoke}]\ndeployments: {forest: {run: serve, metrics: {errors: {margin: 1pp}}}}\n"
+    assert ["errors"] == [found.name for found in deployment(text).metrics if found.gate]
+
+
 def test_a_deployment_overrides_shared_keys_one_by_one() -> None:
     """A deployment's own request settings are laid over the shared ones; the rest stays."""
     text = SMALL + "    requests: {rate: 200/s}\n"

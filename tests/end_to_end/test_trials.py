@@ -248,3 +248,35 @@ def test_a_change_of_a_local_package_beside_the_project_is_in_the_candidates_sta
     found = comparison(only(report), "accuracy")
     assert (1.0, Verdict.FAIL) == (found.baseline, found.verdict)
     assert not any("same files" in note for note in report.notes)
+
+
+SMOKE = """\
+import json
+import os
+import urllib.request
+
+
+def test_it_predicts():
+    request = urllib.request.Request(os.environ["DEPLOYED_MODEL_URL"] + "/predict", data=json.dumps({"x": 3}).encode())
+    prediction = json.load(urllib.request.urlopen(request))["prediction"]
+    with open(os.environ["STORE_METRICS_PATH"], "w") as file:
+        json.dump({"average_error": abs(prediction - 3)}, file)
+    assert prediction < 5
+"""
+
+
+@pytest.mark.parametrize(("expected", "bias"), [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.FAIL, 9)])
+def test_tests_alone_can_judge(tmp_path: Path, expected: Verdict, bias: int) -> None:
+    """Without requests the tests are the gates, and so is a figure that they store if it has a limit."""
+    config = CONFIG[: CONFIG.index("requests:")] + CONFIG[CONFIG.index("deployments:") :]
+    config += "    tests: [{pytest: smoke, stack: cell}]\n    metrics: {average_error: {from: tests, direction: lower, limit: 0.5}}\n"
+    project = make_project(tmp_path / "p", config=config)
+    project.write("smoke/test_api.py", SMOKE)
+    project.write("model.json", {"bias": bias})
+    outcome = project.run()
+    deployment = only(outcome.report)
+    assert (expected, float(bias)) == (outcome.report.verdict, comparison(deployment, "average_error").candidate)
+    (test,) = cell(deployment, Role.CANDIDATE).result.tests
+    assert test.passed is (bias < 2)
+    assert test.junit is not None
+    assert (outcome.paths.json.parent / test.junit).exists()

@@ -258,6 +258,15 @@ def test_labels_choose_the_usual_metric() -> None:
     assert {"mae", "rmse"} <= {c.metric for c in only(report(fractions)).comparisons}
 
 
+def test_a_gate_without_a_figure_is_inconclusive_and_says_why() -> None:
+    """The size of a stack that seatrial did not build is not known, and what is not known never passes."""
+    gated = (*MET, replace(metric("stack_size"), gate=True, margin=0.1, margin_text="10%", relative=True))
+    found = {c.metric: c for c in only(report(seen(metrics=gated))).comparisons}
+    assert Verdict.INCONCLUSIVE is found["stack_size"].verdict
+    assert "neither built nor started" in found["stack_size"].reason
+    assert "ready_seconds" not in found, "nothing is shown of what was not seen and not asked for"
+
+
 def test_cells_are_summed_up_for_the_plots() -> None:
     """Quantiles, errors by kind, throughput and how late the driver was."""
     errors: list[str | None] = ["timeout", *[None] * (COUNT - 1)]

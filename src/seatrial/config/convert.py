@@ -1,5 +1,6 @@
 """From the validated file to the records that the rest of seatrial knows, with defaults and shared keys filled in."""
 
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel
@@ -84,7 +85,7 @@ def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> Deploy
         health=_health(own.health or shared.health or HealthInput()),
         requests=requests,
         tests=tests,
-        metrics=_metrics(name, shared, own),
+        metrics=_metrics(name, shared, own, driven=requests is not None),
     )
 
 
@@ -175,8 +176,8 @@ def _kinds(test: TestInput) -> tuple[tuple[_Kind, str | None], ...]:
     return (("behave", test.behave), ("pytest", test.pytest), ("locust", test.locust))
 
 
-def _metrics(deployment: str, shared: Shared, own: Shared) -> tuple[MetricSpec, ...]:
-    """The configured metrics first, in their order, then the built-in ones that nobody named."""
+def _metrics(deployment: str, shared: Shared, own: Shared, *, driven: bool) -> tuple[MetricSpec, ...]:
+    """The configured metrics first, in their order, then the built-in ones that nobody named, gates only where requests are driven."""
     named: list[MetricSpec] = []
     for name in dict.fromkeys((*shared.metrics, *own.metrics)):
         key: tuple[str | int, ...] = (
@@ -185,7 +186,8 @@ def _metrics(deployment: str, shared: Shared, own: Shared) -> tuple[MetricSpec, 
         given = _overlaid(shared.metrics.get(name), own.metrics.get(name)) or MetricInput()
         named.append(_metric(name, given, key))
     taken = {metric.name for metric in named}
-    return (*named, *(metrics.default_metric(name) for name in metrics.DEFAULT_METRICS if name not in taken))
+    unnamed = (metrics.default_metric(name) for name in metrics.DEFAULT_METRICS if name not in taken)
+    return (*named, *(replace(metric, gate=metric.gate and driven) for metric in unnamed))
 
 
 def _metric(name: str, given: MetricInput, key: tuple[str | int, ...]) -> MetricSpec:

@@ -20,17 +20,17 @@ def application_drafts(pair: Pair, rng: np.random.Generator) -> Iterator[Draft]:
         if spec.family is not Family.APPLICATION:
             continue
         effect = effects.get(spec.name)
-        if effect is None:
-            if pair.requests is not None or not spec.gate:
-                yield _empty(pair, spec)
-            continue
-        yield draft(pair, spec, effect)
+        if effect is not None:
+            yield draft(pair, spec, effect)
+        elif spec.gate:
+            yield Draft(deployment=pair.deployment, metric=spec, note=_why_none(pair, spec))
 
 
-def _empty(pair: Pair, spec: MetricSpec) -> Draft:
-    return Draft(
-        deployment=pair.deployment, metric=spec, note=why_missing(pair) if pair.requests else "nothing was driven"
-    )
+def _why_none(pair: Pair, spec: MetricSpec) -> str:
+    """Why a gated metric has no figure, in words."""
+    if spec.name in {"ready_seconds", "stack_size"}:
+        return "it is not known of a deployment that seatrial neither built nor started"
+    return why_missing(pair) if pair.requests else "nothing was driven, because the deployment has no requests"
 
 
 def _latency_effects(pair: Pair, rng: np.random.Generator) -> dict[str, Effect]:
