@@ -58,5 +58,9 @@ def trial(
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """CI systems cancel with SIGTERM: end as after Ctrl-C, with everything stopped and reported."""
-    raise KeyboardInterrupt
+    """CI systems cancel with SIGTERM: end as after Ctrl-C, with everything stopped and reported.
+
+    It becomes a SIGINT rather than an exception here, because the driver's event loop knows how to end for that one; an
+    exception raised in the middle of a network callback would be lost.
+    """
+    signal.raise_signal(signal.SIGINT)
