@@ -28,6 +28,7 @@ from seatrial.trial.workspace import RunFolder
 
 PREPARING = 4
 STARTING = 8
+INTERRUPTIBLE = 0.2
 
 
 class Stages:
@@ -147,7 +148,9 @@ class Stages:
         pool = ThreadPoolExecutor(max_workers=min(at_once, len(cells)), thread_name_prefix="cell")
         futures = [pool.submit(work, cell) for cell in cells]
         try:
-            wait(futures)
+            # A signal that arrives just before a wait without an end is not seen before that end.
+            while wait(futures, timeout=INTERRUPTIBLE).not_done:
+                continue
         except KeyboardInterrupt:
             self.cancel()
             raise
