@@ -50,6 +50,10 @@ class Plan:
         """Names, in the order of the configuration."""
         return tuple(dict.fromkeys(cell.deployment.name for cell in self.cells))
 
+    def cell(self, deployment: str, role: Role) -> Cell | None:
+        """The first cell of a deployment with this role; None if it has none."""
+        return next((cell for cell in self.of(deployment) if cell.role is role), None)
+
     def of(self, deployment: str) -> tuple[Cell, ...]:
         """The cells of one deployment."""
         return tuple(cell for cell in self.cells if cell.deployment.name == deployment)

@@ -46,6 +46,7 @@ class CellRun:
         self.limits: Limits | None = None
         self.driven_seconds = 0.0
         self.requests = 0
+        self.planned = 0
         self.tests: list[TestResult] = []
         self.scrape: dict[str, float] = {}
         self.usage: list[UsagePoint] = []

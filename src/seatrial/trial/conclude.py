@@ -17,7 +17,6 @@ from seatrial.records import (
     Change,
     Comparison,
     DeploymentReport,
-    DeploymentSpec,
     Family,
     LatencySummary,
     Plan,
@@ -80,8 +79,8 @@ def compare_all(seen: Seen, confidence: float) -> tuple[Comparison, ...]:
     """Every metric of every deployment whose candidate can be compared, judged together."""
     generator = np.random.default_rng(seen.project.seed)
     found: list[Draft] = []
-    for name in seen.plan.deployments:
-        pair = _pair(seen, name, Role.CANDIDATE)
+    for cell in seen.plan.cells:
+        pair = _pair(seen, cell) if cell.role is Role.CANDIDATE else None
         if pair is not None and not _failed_early(pair):
             found.extend(drafts(pair, generator))
     return judge(found, confidence)
@@ -121,25 +120,20 @@ def _plan_notes(plan: Plan) -> tuple[str, ...]:
     return (*added, *removed, *plan.notes)
 
 
-def _cell(plan: Plan, deployment: str, role: Role, axes: tuple[Axis, ...] | None = None) -> Cell | None:
-    cells = (cell for cell in plan.of(deployment) if cell.role is role and (axes is None or cell.axes == axes))
-    return next(cells, None)
-
-
-def _pair(seen: Seen, deployment: str, role: Role, axes: tuple[Axis, ...] | None = None) -> Pair | None:
-    """The baseline beside one other cell of a deployment."""
-    baseline, other = _cell(seen.plan, deployment, Role.BASELINE), _cell(seen.plan, deployment, role, axes)
-    if other is None or other.id not in seen.results:
+def _pair(seen: Seen, other: Cell) -> Pair | None:
+    """The baseline beside one other cell of its deployment; None where nothing was seen of that cell."""
+    if other.id not in seen.results:
         return None
-    spec: DeploymentSpec = other.deployment
+    spec = other.deployment
+    baseline = seen.plan.cell(spec.name, Role.BASELINE)
     return Pair(
-        deployment=deployment,
+        deployment=spec.name,
         metrics=spec.metrics,
         requests=spec.requests,
-        rows=seen.rows.get(deployment),
+        rows=seen.rows.get(spec.name),
         baseline=_side(seen, baseline) if baseline is not None else None,
         candidate=_side(seen, other),
-        functions=seen.functions.get(deployment, {}),
+        functions=seen.functions.get(spec.name, {}),
     )
 
 
@@ -222,25 +216,21 @@ def _judged_gates(comparisons: Sequence[Comparison]) -> list[tuple[Verdict, str]
 def _summary(seen: Seen, cell: Cell) -> CellSummary:
     samples = seen.samples.get(cell.id)
     result = seen.results[cell.id]
-    common = {
-        "cell": cell.id,
-        "deployment": cell.deployment.name,
-        "version": cell.version.name,
-        "role": cell.role,
-        "result": result,
-    }
+    summary = CellSummary(
+        cell=cell.id, deployment=cell.deployment.name, version=cell.version.name, role=cell.role, result=result
+    )
     if samples is None or not len(samples):
-        return CellSummary(**common)  # type: ignore[arg-type]
+        return summary
     kinds, counts = np.unique([str(error) for error in samples.error if error is not None], return_counts=True)
-    good = samples.good
     seconds = float(samples.block_seconds.sum())
-    return CellSummary(
-        **common,  # type: ignore[arg-type]
+    good = int(samples.good.sum())
+    return replace(
+        summary,
         errors={str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
-        good=int(good.sum()),
-        latency=_latency(samples.latency[good]) if good.any() else None,
+        good=good,
+        latency=_latency(samples.latency[samples.good]) if good else None,
         lag_p99=float(np.quantile(samples.lag, 0.99)),
-        throughput=float(good.sum()) / seconds if seconds > 0 else None,
+        throughput=good / seconds if seconds > 0 else None,
     )
 
 
@@ -266,7 +256,7 @@ def _attribution(
     for cell in seen.plan.of(name):
         if cell.role is not Role.MIXED:
             continue
-        pair = _pair(seen, name, Role.MIXED, cell.axes)
+        pair = _pair(seen, cell)
         if pair is None or _failed_early(pair):
             failure = seen.results[cell.id].failure if cell.id in seen.results else None
             note = f"not measured: {failure.message.splitlines()[0]}" if failure else "not measured"

@@ -1,7 +1,7 @@
 """Past trials: list them, show one again (also one that was killed), compare two."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,12 +9,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from seatrial.records import (
-    Cell,
     CellResult,
     Change,
     Failure,
     Inputs,
-    PermanentError,
     Plan,
     Project,
     Report,
@@ -25,7 +23,7 @@ from seatrial.records import (
     UsageError,
     Version,
 )
-from seatrial.trial.compare.functions import Function, load_function
+from seatrial.trial.compare.functions import Function, load_functions
 from seatrial.trial.conclude import Circumstances, Seen, conclude
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import load_report
@@ -62,7 +60,7 @@ def compare_runs(tools: Tools, first: str, second: str) -> Report:
     Deployments are matched by name and must have been driven with the same requests. Raises UsageError.
     """
     before, after = (_recover(tools, tools.journal.find(name)) for name in (first, second))
-    names = [name for name in after.seen.plan.deployments if _candidate(before.seen.plan, name) is not None]
+    names = [name for name in after.seen.plan.deployments if before.seen.plan.cell(name, Role.CANDIDATE)]
     if not names:
         raise UsageError("the two runs have no deployment in common", remedy="compare runs of the same deployments")
     _check_requests(before, after, names)
@@ -71,11 +69,10 @@ def compare_runs(tools: Tools, first: str, second: str) -> Report:
     samples: dict[str, CellSamples] = {}
     for name in names:
         for past, role in ((before, Role.BASELINE), (after, Role.CANDIDATE)):
-            found = _candidate(past.seen.plan, name)
+            found = past.seen.plan.cell(name, Role.CANDIDATE)
             if found is None:
                 continue
-            spec = replace(found.deployment, metrics=_metrics_of(after, name))
-            cell = Cell(deployment=spec, version=replace(found.version, name=role.value), role=role, axes=found.axes)
+            cell = replace(found, version=replace(found.version, name=role.value), role=role)
             cells.append(cell)
             results[cell.id] = replace(past.seen.results[found.id], cell=cell.id)
             if found.id in past.seen.samples:
@@ -92,12 +89,12 @@ def compare_runs(tools: Tools, first: str, second: str) -> Report:
     return conclude(seen, replace(after.about, run=f"{before.about.run}..{after.about.run}", complete=True, notes=()))
 
 
+@dataclass(frozen=True, slots=True)
 class _Past:
     """A run read back from the journal and its folder."""
 
-    def __init__(self, seen: Seen, about: Circumstances) -> None:
-        self.seen = seen
-        self.about = about
+    seen: Seen
+    about: Circumstances
 
 
 def _recover(tools: Tools, run: Run) -> _Past:
@@ -152,23 +149,8 @@ def _inputs(tools: Tools, events: Sequence[Event]) -> dict[str, RequestSet]:
 
 def _functions(tools: Tools, project: Project, plan: Plan) -> dict[str, dict[str, Function]]:
     """The metrics' functions as they are in the project now."""
-    found: dict[str, dict[str, Function]] = {}
-    for deployment in project.deployments:
-        if deployment.name in plan.deployments:
-            loaded = {each.name: load_function(each, tools.project) for each in deployment.metrics if each.function}
-            found[deployment.name] = {name: function for name, function in loaded.items() if function is not None}
-    return found
-
-
-def _candidate(plan: Plan, deployment: str) -> Cell | None:
-    return next((cell for cell in plan.of(deployment) if cell.role is Role.CANDIDATE), None)
-
-
-def _metrics_of(past: _Past, deployment: str) -> Any:  # noqa: ANN401 - a tuple of MetricSpec
-    cell = _candidate(past.seen.plan, deployment)
-    if cell is None:
-        raise PermanentError(f"{deployment} has no candidate", where=past.about.run)
-    return cell.deployment.metrics
+    tried = [deployment for deployment in project.deployments if deployment.name in plan.deployments]
+    return {deployment.name: load_functions(deployment.metrics, tools.project) for deployment in tried}
 
 
 def _named(past: _Past, role: Role) -> Version:
@@ -192,6 +174,6 @@ def _check_requests(before: _Past, after: _Past, names: list[str]) -> None:
 
 def _sent(past: _Past, deployment: str) -> tuple[object, ...] | None:
     """What decides which request is sent in which place of which block."""
-    cell, rows = _candidate(past.seen.plan, deployment), past.seen.rows.get(deployment)
+    cell, rows = past.seen.plan.cell(deployment, Role.CANDIDATE), past.seen.rows.get(deployment)
     spec = cell.deployment.requests if cell is not None else None
     return None if spec is None or rows is None else (rows.digest, spec.rate, spec.count, spec.block, spec.arrivals)

@@ -74,8 +74,9 @@ def write_parquet(blocks: Path, target: Path) -> None:
 class CellSamples:
     """All samples of one cell, in the order of their intended send times; every array has one entry a request.
 
-    `order` is the place within its block: (`block`, `order`) names the same request in every cell. The last three hold
-    one entry a block: its index, CPU seconds a request (NaN where unknown) and bytes held after it.
+    `order` is the place within its block: (`block`, `order`) names the same request in every cell; `good` is where the
+    answer is good. Those that begin with `block_` hold one entry a block, NaN where unknown: its index, CPU seconds a
+    request, bytes held after it, its length and its CPU seconds.
     """
 
     request: Ints
@@ -84,17 +85,13 @@ class CellSamples:
     latency: Floats
     lag: Floats
     error: NDArray[np.object_]
+    good: Bools
     prediction: NDArray[np.object_]
     block_index: Ints
     block_cpu: Floats
     block_memory: Floats
     block_seconds: Floats
     block_cpu_seconds: Floats
-
-    @property
-    def good(self) -> Bools:
-        """Where the answer is good."""
-        return np.fromiter((error is None for error in self.error), dtype=np.bool_, count=len(self.error))
 
     def __len__(self) -> int:
         """The number of requests."""
@@ -120,6 +117,7 @@ def _arrays(blocks: Sequence[BlockSamples]) -> CellSamples:
         latency=np.array([s.latency for s in samples], dtype=np.float64),
         lag=np.array([s.lag for s in samples], dtype=np.float64),
         error=_objects(s.error for s in samples),
+        good=np.array([s.error is None for s in samples], dtype=np.bool_),
         prediction=_objects(s.prediction for s in samples),
         block_index=np.array([b.block for b in blocks], dtype=np.int64),
         block_cpu=np.array([_per_request(b.cpu_seconds, len(b.samples)) for b in blocks], dtype=np.float64),

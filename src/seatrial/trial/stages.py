@@ -9,12 +9,12 @@ import httpx
 import numpy as np
 
 from seatrial.judge import LookSchedule
-from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage
+from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage, Verdict
 from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
 from seatrial.trial.change.git import Repository
-from seatrial.trial.compare.functions import Function, load_function
+from seatrial.trial.compare.functions import Function, load_functions
 from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude
 from seatrial.trial.deploy import Starter
 from seatrial.trial.drive.lanes import Lane
@@ -177,8 +177,7 @@ class Stages:
                 self._rows[name] = load_requests(spec.requests, folder)
                 self._keep_inputs(name, self._rows[name])
                 self._preparation.with_secrets(spec.requests, name)
-            functions = {metric.name: load_function(metric, folder) for metric in spec.metrics if metric.function}
-            self._functions[name] = {metric: function for metric, function in functions.items() if function is not None}
+            self._functions[name] = load_functions(spec.metrics, folder)
 
     def _keep_inputs(self, deployment: str, rows: RequestSet) -> None:
         """Labels and columns stay with the run, so that it can be compared again when the files have changed."""
@@ -210,18 +209,18 @@ class Stages:
             spec, rows = cell.cell.deployment.requests, self._rows.get(cell.cell.deployment.name)
             if spec is None or rows is None or cell.url is None:
                 continue
-            cell.enter(Stage.DRIVE, total=spec.count or len(rows))
-            lanes.append(
-                Lane(
-                    cell=cell.id,
-                    deployment=cell.cell.deployment.name,
-                    base_url=cell.url,
-                    spec=self._preparation.with_secrets(spec, cell.id),
-                    requests=rows,
-                    alive=cell.is_alive,
-                    usage=cell.current_usage,
-                )
+            lane = Lane(
+                cell=cell.id,
+                deployment=cell.cell.deployment.name,
+                base_url=cell.url,
+                spec=self._preparation.with_secrets(spec, cell.id),
+                requests=rows,
+                alive=cell.is_alive,
+                usage=cell.current_usage,
             )
+            cell.planned = lane.total
+            cell.enter(Stage.DRIVE, total=cell.planned)
+            lanes.append(lane)
         return lanes
 
     def _comparable(self, cell: CellRun) -> bool:
@@ -240,12 +239,7 @@ class Stages:
         cell = self._cells[block.cell]
         cell.requests += len(block.samples)
         cell.driven_seconds += block.seconds
-        spec = cell.cell.deployment.requests
-        cell.enter(
-            Stage.DRIVE,
-            done=cell.requests,
-            total=(spec.count if spec else None) or len(self._rows[cell.cell.deployment.name]),
-        )
+        cell.enter(Stage.DRIVE, done=cell.requests, total=cell.planned)
 
     def _lose(self, cell: str, block: int) -> None:
         found = self._cells[cell]
@@ -259,9 +253,7 @@ class Stages:
         """With `until: decided`: look at times fixed beforehand, at a level that permits it, and stop once all is settled."""
         if self._project.until == "all":
             return lambda _block: False
-        budget = max(
-            block_count(lane.spec.count or len(lane.requests), lane.spec.rate, lane.spec.block) for lane in lanes
-        )
+        budget = max(block_count(lane.total, lane.spec.rate, lane.spec.block) for lane in lanes)
         schedule = LookSchedule.geometric(budget, confidence=self._project.confidence)
 
         def settled(block: int) -> bool:
@@ -270,9 +262,7 @@ class Stages:
                 return False
             self._confidence = schedule.confidence_at(done)
             gates = [c for c in compare_all(self._seen(), self._confidence) if c.verdict is not None]
-            return bool(gates) and all(
-                c.verdict is not None and c.verdict.value in {"pass", "fail", "error"} for c in gates
-            )
+            return bool(gates) and all(c.verdict is not Verdict.INCONCLUSIVE for c in gates)
 
         return settled
 
@@ -327,7 +317,7 @@ def _planned_seconds(lanes: Sequence[Lane]) -> float:
     """How long driving all requests takes: cells take turns, unless their deployment is driven at once."""
     spans: dict[str, list[float]] = {}
     for lane in lanes:
-        spans.setdefault(lane.deployment, []).append((lane.spec.count or len(lane.requests)) / lane.spec.rate)
+        spans.setdefault(lane.deployment, []).append(lane.total / lane.spec.rate)
     together = {lane.deployment for lane in lanes if lane.spec.concurrent}
     return sum(max(found) if name in together else sum(found) for name, found in spans.items())
 
@@ -337,7 +327,6 @@ _STAGES = {
     "deploy": Stage.START,
     "drive": Stage.DRIVE,
     "test": Stage.TEST,
-    "compare": Stage.MEASURE,
 }
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,12 @@ from typing import Any
 from seatrial.records import MetricSpec, UsageError
 
 Function = Callable[[Any, Any], float]
+
+
+def load_functions(specs: Iterable[MetricSpec], folder: Path) -> dict[str, Function]:
+    """The function of each metric that has one, by the metric's name; raises as `load_function`."""
+    loaded = {spec.name: load_function(spec, folder) for spec in specs}
+    return {name: function for name, function in loaded.items() if function is not None}
 
 
 def load_function(spec: MetricSpec, folder: Path) -> Function | None:

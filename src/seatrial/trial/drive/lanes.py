@@ -31,6 +31,11 @@ class Lane:
     alive: Callable[[], bool]
     usage: Callable[[], UsagePoint | None]
 
+    @property
+    def total(self) -> int:
+        """How many requests it is to get, warm-up left out."""
+        return self.spec.count or len(self.requests)
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
