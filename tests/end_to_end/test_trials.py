@@ -120,6 +120,16 @@ def test_driving_stops_once_the_verdict_is_settled(tmp_path: Path) -> None:
     assert any("settled" in note for note in report.notes)
 
 
+def test_a_failure_settles_the_verdict_whatever_is_still_open(tmp_path: Path) -> None:
+    """The p99 gate can't be decided below a thousand requests, but the accuracy has failed already."""
+    config = "until: decided\n" + CONFIG.replace("  errors:", "  latency_p99: {margin: 20%}\n  errors:")
+    project = make_project(tmp_path / "p", requests=600, config=config)
+    project.write("model.json", {"right": 0})
+    report = project.report()
+    assert Verdict.FAIL is report.verdict
+    assert cell(only(report), Role.CANDIDATE).result.requests < 600
+
+
 def test_the_deployments_own_metrics_are_kept(project: SmallProject) -> None:
     """`/metrics` is scraped once it was driven: warm-up and requests."""
     found = cell(only(project.report()), Role.CANDIDATE).result.scrape

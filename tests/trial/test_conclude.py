@@ -11,8 +11,10 @@ import pytest
 from seatrial.records import (
     Axis,
     CellResult,
+    Comparison,
     DeploymentReport,
     Failure,
+    Family,
     MetricSpec,
     Package,
     Report,
@@ -23,7 +25,7 @@ from seatrial.records import (
     Verdict,
     Version,
 )
-from seatrial.trial.conclude import Circumstances, Seen, conclude
+from seatrial.trial.conclude import Circumstances, Seen, conclude, is_settled
 from seatrial.trial.drive.requests import Request, RequestSet
 from seatrial.trial.plan import make_plan
 from seatrial.trial.samples import gather
@@ -265,6 +267,31 @@ def test_a_gate_without_a_figure_is_inconclusive_and_says_why() -> None:
     assert Verdict.INCONCLUSIVE is found["stack_size"].verdict
     assert "neither built nor started" in found["stack_size"].reason
     assert "ready_seconds" not in found, "nothing is shown of what was not seen and not asked for"
+
+
+FAIL, PASS, OPEN = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("expected", "verdicts"),
+    [
+        (False, {}),
+        (False, {"a": [None]}),
+        (True, {"a": [PASS, PASS]}),
+        (False, {"a": [PASS, OPEN]}),
+        (True, {"a": [FAIL, OPEN]}),
+        (False, {"a": [FAIL, OPEN], "b": [PASS, OPEN]}),
+        (True, {"a": [FAIL, OPEN], "b": [PASS, None]}),
+    ],
+)
+def test_a_failed_gate_settles_its_deployment(expected: bool, verdicts: dict[str, list[Verdict | None]]) -> None:  # noqa: FBT001
+    """The worst wins, so no open gate can change a failure; the other deployments still have to be settled."""
+    found = [
+        Comparison(deployment=name, metric=str(index), family=Family.MODEL, verdict=verdict)
+        for name, its in verdicts.items()
+        for index, verdict in enumerate(its)
+    ]
+    assert expected is is_settled(found)
 
 
 def test_cells_are_summed_up_for_the_plots() -> None:

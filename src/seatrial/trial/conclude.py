@@ -86,6 +86,17 @@ def compare_all(seen: Seen, confidence: float) -> tuple[Comparison, ...]:
     return judge(found, confidence)
 
 
+def is_settled(comparisons: Sequence[Comparison]) -> bool:
+    """Whether more requests could not change any deployment's verdict: a gate has failed, or none is inconclusive."""
+    verdicts: dict[str, set[Verdict]] = {}
+    for comparison in comparisons:
+        if comparison.verdict is not None:
+            verdicts.setdefault(comparison.deployment, set()).add(comparison.verdict)
+    return bool(verdicts) and all(
+        Verdict.FAIL in found or Verdict.INCONCLUSIVE not in found for found in verdicts.values()
+    )
+
+
 def conclude(seen: Seen, about: Circumstances) -> Report:
     """The report of a trial, complete or not."""
     comparisons = compare_all(seen, about.confidence)

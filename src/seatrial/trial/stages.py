@@ -9,13 +9,13 @@ import httpx
 import numpy as np
 
 from seatrial.judge import LookSchedule
-from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage, Verdict
+from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage
 from seatrial.trial import scrape
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
 from seatrial.trial.change.git import Repository
 from seatrial.trial.compare.functions import Function, load_functions
-from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude
+from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude, is_settled
 from seatrial.trial.deploy import Starter
 from seatrial.trial.drive.lanes import Lane
 from seatrial.trial.drive.requests import RequestSet, load_requests
@@ -261,8 +261,7 @@ class Stages:
             if not schedule.is_look(done):
                 return False
             self._confidence = schedule.confidence_at(done)
-            gates = [c for c in compare_all(self._seen(), self._confidence) if c.verdict is not None]
-            return bool(gates) and all(c.verdict is not Verdict.INCONCLUSIVE for c in gates)
+            return is_settled(compare_all(self._seen(), self._confidence))
 
         return settled
 
