@@ -163,10 +163,16 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSpec:
-    """One deployment of the project: how it starts, what it gets and how it is judged. `url` instead of `run`: it already runs."""
+    """One deployment of the project: how it starts, what it gets and how it is judged.
+
+    Attributes:
+        run: the command; None where it already runs at `url`.
+        served: the command is seatrial's own model server, whose packages the stack then needs.
+    """
 
     name: str
     run: str | None = None
+    served: bool = False
     url: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = Resources()
