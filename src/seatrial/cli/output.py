@@ -4,16 +4,17 @@ With `--format json` standard output holds one JSON document and nothing else.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from seatrial.records import Change, Plan, Report, Run, SeatrialError, Verdict
+    from seatrial.telemetry.text import Grid
     from seatrial.trial.progress import Watcher
     from seatrial.trial.report import ReportPaths
     from seatrial.trial.report.tables import Row
@@ -211,6 +212,59 @@ def print_facts(facts: Mapping[str, Mapping[str, str]]) -> None:
         console.print(Text(topic, style="bold"))
         for name, value in entries.items():
             console.print(Text(f"  {name:<22} {value}"), soft_wrap=True)
+
+
+def print_grid(grid: "Grid", nothing: str = "") -> None:
+    """A table, and the lines below it; for a table without rows what `nothing` says."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    if not grid.rows and nothing:
+        console.print(Text(nothing))
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in grid.headings:
+            justify: Literal["left", "right"] = "right" if heading in grid.right else "left"
+            table.add_column(Text(heading), justify=justify, overflow="fold", no_wrap=heading in grid.unwrapped)
+        for row in grid.rows:
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        console.print(table)
+    for line in grid.below:
+        console.print(Text(f"• {line}", style="dim"), soft_wrap=True)
+
+
+def print_verdict(verdict: "Verdict", sentence: str) -> None:
+    """The verdict, and what it rests on."""
+    from rich.text import Text
+
+    style = f"bold reverse {STYLES[verdict]}"
+    _console().print(Text.assemble((f" {verdict.value.upper()} ", style), " ", sentence), soft_wrap=True)
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows as CSV; what is nested is JSON, what is missing is empty."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: object) -> object:
+    import msgspec
+
+    return msgspec.json.encode(value).decode() if isinstance(value, list | tuple | dict) else value
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """What was left out, on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for warning in warnings:
+        console.print(Text.assemble(("warning: ", "bold yellow"), warning))
 
 
 def _console() -> "Console":
