@@ -67,6 +67,17 @@ def test_a_deployment_overrides_shared_keys_one_by_one() -> None:
     assert (200.0, "requests.jsonl", "label") == (requests.rate, requests.file, requests.label)
 
 
+def test_a_model_to_be_served_becomes_the_command_that_serves_it() -> None:
+    """`serve` names a model and options; the server is asked at /readyz, unless the file says otherwise."""
+    text = "requests: {file: r.jsonl, label: label}\ndeployments: {forest: {serve: models/forest.joblib --engine native}}\n"
+
+    found = deployment(text)
+
+    command = "python -P -m seatrial serve models/forest.joblib --engine native --host 127.0.0.1 --port $PORT"
+    assert (command, True, "/readyz") == (found.run, found.served, found.health.path)
+    assert "/healthz" == deployment(text.replace("deployments", "health: /healthz\ndeployments")).health.path
+
+
 def test_environments_merge_by_key() -> None:
     """Shared variables stay unless the deployment sets them; numbers and booleans become text."""
     text = "env: {A: 1, B: shared}\n" + SMALL + "    env: {B: own, C: true}\n"
@@ -124,7 +135,7 @@ def test_an_unknown_metric_names_the_nearest_one() -> None:
         ("duplicate key", "deployments: {}\ndeployments: {}\n"),
         ("'deployments' is missing", "name: x\n"),
         ("at least 1 item", "deployments: {}\n"),
-        ("exactly one of run and url", "deployments: {a: {tests: []}}\n"),
+        ("exactly one of serve, run and url", "deployments: {a: {tests: []}}\n"),
         ("neither requests nor tests", "deployments: {a: {run: x}}\n"),
         ("requests has no file", "requests: {path: /}\ndeployments: {a: {run: x}}\n"),
         ("not an http:// or https:// URL", "deployments: {a: {url: 'ftp://x'}}\n"),

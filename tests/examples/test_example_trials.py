@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WINE_DATA = ROOT.parent / "shared" / "data" / "winequality-red.csv"
-_SEATRIAL = (sys.executable, "-c", "from seatrial.cli.main import main; main()")
+_SEATRIAL = (sys.executable, "-c", "from seatrial.cli.entry import main; main()")
 REPORTS = {"report.json", "report.md", "report.html", "junit.xml"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -114,8 +114,8 @@ def test_digits_passes(examples: Path) -> None:
 def test_digits_with_skewed_serving_fails(examples: Path) -> None:
     """Training/serving skew, as the README describes it, fails on accuracy and not on errors."""
     digits = examples / "digits"
-    shutil.copy(digits / "app.py", digits / "baseline" / "app.py")
-    _replace(digits / "app.py", ("DARKEST = 16", "DARKEST = 255"))
+    shutil.copy(digits / "train.py", digits / "baseline" / "train.py")
+    _replace(digits / "train.py", ("[DARKEST] * PIXELS", "[255] * PIXELS"))
     _shorten(digits)
 
     tried = _try(digits)
@@ -143,12 +143,21 @@ def test_digits_that_cannot_be_trained_is_a_row(examples: Path) -> None:
 def test_digits_made_slow_fails_on_latency_alone(examples: Path) -> None:
     """A slow model, as the README describes it, fails on latency and passes on accuracy."""
     digits = examples / "digits"
-    shutil.copy(digits / "app.py", digits / "baseline" / "app.py")
     _replace(
-        digits / "app.py",
-        ("from time import perf_counter", "from time import perf_counter, sleep"),
-        ("    start = perf_counter()\n", "    start = perf_counter()\n    sleep(0.005)\n"),
+        digits / "model.py",
+        ("def make_model() -> QuadraticDiscriminantAnalysis:", "def make_model():"),
+        (
+            "    return QuadraticDiscriminantAnalysis(reg_param=0.02)",
+            "    return make_pipeline(FunctionTransformer(slow), QuadraticDiscriminantAnalysis(reg_param=0.02))",
+        ),
+        (
+            "from sklearn.discriminant_analysis import",
+            "from time import sleep\n\nfrom sklearn.pipeline import make_pipeline\n"
+            "from sklearn.preprocessing import FunctionTransformer\nfrom sklearn.discriminant_analysis import",
+        ),
     )
+    with (digits / "model.py").open("a") as model:
+        model.write("\n\ndef slow(pixels):\n    sleep(0.005)\n    return pixels\n")
     _shorten(digits)
 
     tried = _try(digits)

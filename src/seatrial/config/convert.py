@@ -33,6 +33,7 @@ from seatrial.records import (
     TestSpec,
 )
 
+READY_PATH = "/readyz"
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _Kind = Literal["behave", "pytest", "locust"]
 
@@ -76,17 +77,22 @@ def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> Deploy
     build = own.build or shared.build
     return DeploymentSpec(
         name=name,
-        run=own.run,
+        run=_serve_command(own.serve) if own.serve else own.run,
+        served=own.serve is not None,
         url=own.url,
         env={key: _environment_text(value) for key, value in (shared.env | own.env).items()},
         resources=_resources(own.resources or shared.resources or ResourcesInput()),
         stack=_stack(own.stack or shared.stack or StackInput()),
         build=BuildSpec(run=build.run, inputs=build.inputs, timeout=build.timeout) if build else None,
-        health=_health(own.health or shared.health or HealthInput()),
+        health=_health(own.health or shared.health or (HealthInput(path=READY_PATH) if own.serve else HealthInput())),
         requests=requests,
         tests=tests,
         metrics=_metrics(name, shared, own, driven=requests is not None),
     )
+
+
+def _serve_command(model: str) -> str:
+    return f"python -P -m seatrial serve {model} --host 127.0.0.1 --port $PORT"
 
 
 def _environment_text(value: str | float | bool) -> str:  # noqa: FBT001 - YAML has booleans

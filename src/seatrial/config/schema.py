@@ -209,15 +209,20 @@ class Shared(Strict):
 
 
 class DeploymentInput(Shared):
-    """One deployment: a command that starts it, or the URL where it runs."""
+    """One deployment: a model to be served, a command that starts it, or the URL where it runs."""
 
+    serve: Text | None = Field(
+        None,
+        description="Model for `seatrial serve`, which the trial then runs: a file, a folder or `module:Class`. "
+        "Options of that command may follow it.",
+    )
     run: Text | None = Field(None, description="Command, without a shell. It must listen on 127.0.0.1:$PORT.")
     url: Url | None = Field(None, description="Where it already runs.")
 
     @model_validator(mode="after")
-    def _run_or_url(self) -> Self:
-        if (self.run is None) == (self.url is None):
-            raise ValueError("a deployment has exactly one of run and url")
+    def _one_way_to_be_reached(self) -> Self:
+        if [self.serve, self.run, self.url].count(None) != 2:  # noqa: PLR2004 - all but one
+            raise ValueError("a deployment has exactly one of serve, run and url")
         return self
 
 

@@ -76,7 +76,7 @@ def _as_judged(starts: DeploymentSpec, judged: DeploymentSpec) -> DeploymentSpec
 
 def _cell(deployment: DeploymentSpec, version: Version, role: Role, axes: tuple[Axis, ...] = ()) -> Cell:
     if version.url:
-        deployment = replace(deployment, run=None, url=version.url, build=None)
+        deployment = replace(deployment, run=None, served=False, url=version.url, build=None)
     return Cell(deployment=deployment, version=version, role=role, axes=axes)
 
 

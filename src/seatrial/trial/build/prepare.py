@@ -15,6 +15,7 @@ from seatrial.records import Cell, Plan, RequestsSpec, Role, SeatrialError, Stag
 from seatrial.trial.build.builds import Builds
 from seatrial.trial.build.commands import Commands
 from seatrial.trial.build.environment import cell_environment, fill_in
+from seatrial.trial.build.served import server_folder, server_requirements, with_server
 from seatrial.trial.build.stack import Stack, Stacks
 from seatrial.trial.cells import CellRun
 from seatrial.trial.change.checkout import Checkout, checkout, remove_checkout
@@ -96,10 +97,17 @@ class Preparation:
             source = self._checkouts[_place(cell.cell)]
             cell.enter(Stage.STACK, "software stack")
             stack = self._stacks.provide(
-                deployment.stack, source.project, salt=cell.cell.version.tree or "", log=log, where=cell.id
+                deployment.stack,
+                source.project,
+                salt=cell.cell.version.tree or "",
+                log=log,
+                where=cell.id,
+                extra=server_requirements() if deployment.served else (),
             )
             cell.stack_digest, cell.stack_bytes, cell.packages = stack.digest, stack.bytes, stack.packages
             env = cell_environment(stack, deployment.env, caller=self._environ, where=cell.id)
+            if deployment.served:
+                env = with_server(env, server_folder(self._folder.root))
             self._build(cell, source.project, stack, env, log)
         except SeatrialError as error:
             cell.fail(error, exit_status=getattr(error, "exit_status", None), log_tail=tail(log))
