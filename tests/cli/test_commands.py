@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def seatrial(project: SmallProject, *args: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Run one command in the project's folder."""
-    command = [sys.executable, "-c", "from seatrial.cli.main import main; main()", *args]
+    command = [sys.executable, "-c", "from seatrial.cli.entry import main; main()", *args]
     env = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(project.folder), "COLUMNS": "100", **environ}
     return subprocess.run(
         command, cwd=project.folder, capture_output=True, text=True, timeout=120, check=False, env=env

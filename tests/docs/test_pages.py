@@ -29,6 +29,7 @@ from seatrial.records import (
     Verdict,
     Version,
 )
+from seatrial.serve.signature import merge, parse
 from seatrial.trial.samples import BlockLog, write_parquet
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, pages
 
@@ -81,7 +82,24 @@ def test_index_leads_to_every_page() -> None:
     assert below == {page for page in linked if page.suffix == ".md"}
 
 
-@pytest.mark.parametrize("block", [p for p in _those("yaml") if not p.values[0].note.startswith("workflow")])
+def _is_signature(block: Block) -> bool:
+    return block.title == "signature.yaml"
+
+
+@pytest.mark.parametrize("block", [p for p in _those("yaml") if _is_signature(p.values[0])])
+def test_signatures_are_read(block: Block) -> None:
+    """A signature file on a page is one, and its example has the inputs that it names."""
+    signature = merge(parse(_yaml(block.text), block.id), None)
+
+    assert [] != list(signature.fields)
+
+
+_PROJECTS = [
+    p for p in _those("yaml") if not p.values[0].note.startswith("workflow") and not _is_signature(p.values[0])
+]
+
+
+@pytest.mark.parametrize("block", _PROJECTS)
 def test_configurations_are_read(block: Block) -> None:
     """A whole `seatrial.yaml` is accepted as it stands, a fragment once it is merged into the smallest one."""
     text = _merged(block.text) if block.note == "fragment" else block.text
@@ -183,6 +201,7 @@ _EXPECTED = {
     "failed.py": "m accuracy worse than allowed",
     "tests/smoke/test_api.py": "2 passed",
     "costs.py": "",
+    "service.py": "",
 }
 
 
@@ -205,6 +224,17 @@ def test_programs_run(block: Block, run_folder: Path, deployment: str) -> None:
 
     assert 0 == done.returncode, done.stdout + done.stderr
     assert _EXPECTED[block.title] in done.stdout
+
+
+def test_class_on_the_page_answers_as_the_page_says() -> None:
+    """The recommender is loaded once and answers one list a row."""
+    (block,) = (b for b in _ALL if b.title == "service.py")
+    names: dict[str, Any] = {}
+    exec(compile(block.text, block.id, "exec"), names)  # noqa: S102 - our own page
+    recommender = names["Recommender"]()
+    recommender.load()
+
+    assert [["Alien", "Brazil"], []] == recommender.predict([{"user": "42"}, {"user": "7"}])
 
 
 def test_metric_function_on_the_page_counts_what_it_says() -> None:

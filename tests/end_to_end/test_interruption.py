@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> SmallProject:
 
 def start(project: SmallProject, *args: str) -> "subprocess.Popen[str]":
     """`seatrial …` in a process of its own."""
-    command = [sys.executable, "-c", "from seatrial.cli.main import main; main()", *args]
+    command = [sys.executable, "-c", "from seatrial.cli.entry import main; main()", *args]
     return subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -140,6 +140,14 @@ def test_digits_that_cannot_be_trained_is_a_row(examples: Path) -> None:
     assert "Error" in failure["log_tail"]
 
 
+SLOW_IMPORTS = """\
+from time import sleep
+
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+"""
+
+
 def test_digits_made_slow_fails_on_latency_alone(examples: Path) -> None:
     """A slow model, as the README describes it, fails on latency and passes on accuracy."""
     digits = examples / "digits"
@@ -152,8 +160,7 @@ def test_digits_made_slow_fails_on_latency_alone(examples: Path) -> None:
         ),
         (
             "from sklearn.discriminant_analysis import",
-            "from time import sleep\n\nfrom sklearn.pipeline import make_pipeline\n"
-            "from sklearn.preprocessing import FunctionTransformer\nfrom sklearn.discriminant_analysis import",
+            SLOW_IMPORTS + "from sklearn.discriminant_analysis import",
         ),
     )
     with (digits / "model.py").open("a") as model:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from seatrial import __version__
-from seatrial.cli import doctor, history, trial
+from seatrial.cli import doctor, history, telemetry, trial
 
 USAGE, BROKEN, INTERRUPTED = 2, 4, 130
 
@@ -28,7 +28,28 @@ app.command("trial")(trial.trial)
 app.command("runs")(history.runs)
 app.command("show")(history.show)
 app.command("compare")(history.compare)
+app.add_typer(telemetry.app, name="telemetry")
 app.command("doctor")(doctor.doctor)
+
+
+# These two parse their own words (serve/command.py); here they are for the list of commands.
+_HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command("serve", context_settings=_HANDED_ON)
+def serve(context: typer.Context) -> None:
+    """Serve a model over HTTP: predictions, health, metrics, documentation, prediction log."""
+    from seatrial.serve.command import main as run_server
+
+    raise typer.Exit(run_server(["serve", *context.args]))
+
+
+@app.command("compile", context_settings=_HANDED_ON)
+def compile_model(context: typer.Context) -> None:
+    """Compile a scikit-learn model to ONNX, checked against the original."""
+    from seatrial.serve.command import main as run_server
+
+    raise typer.Exit(run_server(["compile", *context.args]))
 
 
 def _print_version(value: bool) -> None:
@@ -56,6 +77,11 @@ def main() -> None:
         sys.exit(_explained(error))
 
 
+def _extra() -> str:
+    """The extra that the command on this command line needs."""
+    return {"telemetry": "telemetry"}.get("".join(sys.argv[1:2]), "trial")
+
+
 def _explained(error: Exception) -> int:
     """Print what an error says, and return its exit code.
 
@@ -67,7 +93,7 @@ def _explained(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] != "seatrial":
         error = UsageError(
             f"the package {error.name!r} is not installed",
-            remedy="this command belongs to an extra: pip install 'seatrial[trial]'",
+            remedy=f"this command belongs to an extra: pip install 'seatrial[{_extra()}]'",
         )
     if not isinstance(error, SeatrialError):
         traceback.print_exception(error)

@@ -23,7 +23,7 @@ CLASSES = 50
 
 OTHER = "other"
 
-KINDS = (*sorted(map(str, Reason)), "overloaded", "model_failed", "refused_by_model", OTHER)
+KINDS = (*sorted(map(str, Reason)), "overloaded", "model_failed", "refused_by_model", "broken", "not_recorded", OTHER)
 """Kinds of prediction errors; one that is not among them is counted as `other`."""
 
 _FEW = 8
