@@ -166,6 +166,7 @@ class App:
             "/docs": page,
             "/openapi.json": openapi,
             "/v2": as_json(protocols.server_metadata()),
+            "/v2/": as_json(protocols.server_metadata()),
             f"/v2/models/{info.name}": metadata,
             f"/v2/models/{info.name}/versions/{info.version}": metadata,
             f"/v2/models/{info.name}/ready": ready,

@@ -99,6 +99,8 @@ def _answers(signature: Signature) -> str:
 def _lede(signature: Signature) -> str:
     if signature.example is not None and signature.trusted_example:
         return "The example came with the model. Change it as you like."
+    if signature.form is Form.JSON:
+        return "The model takes any JSON and brought no example; write what it expects."
     return "The example is made up from the types and ranges. Change it as you like."
 
 

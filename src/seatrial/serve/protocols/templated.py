@@ -79,7 +79,7 @@ class Templated:
         """For the OpenAPI document."""
         bodied = self._route.method not in ("GET", "HEAD", "DELETE")
         return Operation(
-            summary=f"{self._route.method} {self._route.path}",
+            summary="A route of the model's own",
             description="Parameters of the query reach the model as strings.",
             request={"description": "Any JSON value."} if bodied else None,
             examples={"a body": {}} if bodied else {},

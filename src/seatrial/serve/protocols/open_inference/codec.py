@@ -14,6 +14,7 @@ from seatrial.serve.protocols.open_inference.inputs import reader
 from seatrial.serve.protocols.open_inference.metadata import metadata
 from seatrial.serve.protocols.open_inference.request import read_request
 from seatrial.serve.protocols.operation import Operation, Schema
+from seatrial.serve.protocols.values import encode
 from seatrial.serve.validation import GOOD_TYPES, Json, all_numbers, require_json
 
 
@@ -50,10 +51,7 @@ class OpenInference:
         """For the OpenAPI document."""
         return Operation(
             summary="Infer (Open Inference Protocol V2)",
-            description=(
-                "Models of columns take one tensor (rows, fields) of any name, or a tensor for each column. With "
-                "`Inference-Header-Content-Length`, tensors may follow the JSON as bytes (binary tensor data extension)."
-            ),
+            description=f"{_TAKES[self._signature.form]} {_BINARY}",
             request=REQUEST,
             examples={"one row": {"id": "1", "inputs": self._example()}},
             answer=ANSWER,
@@ -64,7 +62,8 @@ class OpenInference:
     def _example(self) -> list[dict[str, Json]]:
         """One row, as short as the form allows."""
         if self._signature.form is Form.JSON:
-            return [{"name": "input", "datatype": "BYTES", "shape": [1], "data": ["text"]}]
+            (described,) = metadata(self._signature, self._info)["inputs"]
+            return [{**described, "shape": [1, 1], "data": [encode(example_row(self._signature)).decode()]}]
         row = example_row(self._signature)
         if self._signature.form is Form.COLUMNS and all_numbers(self._signature.fields) and None not in row.values():
             return [{"name": "input", "datatype": "FP64", "shape": [1, len(row)], "data": [[*row.values()]]}]
@@ -75,6 +74,12 @@ class OpenInference:
         ]
 
 
+_TAKES = {
+    Form.COLUMNS: "It takes one tensor (rows, fields) of any name, or a tensor for each column.",
+    Form.TENSORS: "It takes the model's tensors by their names; the first axis of each is the batch.",
+    Form.JSON: "It takes a tensor with a value for each row; strings are JSON where their content type is `pd_json`.",
+}
+_BINARY = "With `Inference-Header-Content-Length`, tensors may follow the JSON as bytes (binary tensor data extension)."
 _PARAMETERS: Schema = {"type": "object", "description": "Named options."}
 _TENSOR: Schema = {
     "type": "object",
