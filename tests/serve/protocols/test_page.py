@@ -157,7 +157,7 @@ def test_the_example_can_be_sent(browser: Any, address: str, scheme: str) -> Non
     """Click, and there is the answer, its status and the time; nothing else was asked of anybody."""
     tab, seen = opened(browser, address, color_scheme=scheme)
     tab.get_by_role("button", name="Send").click()
-    tab.wait_for_function("document.getElementById('status').textContent.startsWith('200')")
+    tab.locator("#status").filter(has_text=re.compile("^200")).wait_for()
     assert '"quality": 1909' in tab.locator("#answer").inner_text()
     assert re.fullmatch(r"\d+\.\d ms", tab.locator("#time").inner_text())
     assert [f"{address}/docs", f"{address}/predict"] == seen.requests
@@ -170,7 +170,7 @@ def test_an_edited_example_is_what_is_sent(browser: Any, address: str) -> None:
     tab, _ = opened(browser, address)
     tab.get_by_label("Body (JSON)").fill('{"alcohol": 1, "pH": 20, "year": 2000}')
     tab.get_by_role("button", name="Send").press("Enter")
-    tab.wait_for_function("document.getElementById('status').textContent.startsWith('422')")
+    tab.locator("#status").filter(has_text=re.compile("^422")).wait_for()
     assert "pH is 20, expected a number of at least 0 and below 14" in tab.locator("#answer").inner_text()
 
 
