@@ -165,9 +165,7 @@ class Supervisor:
     def _signalled(self, number: signal.Signals) -> None:
         if number in {signal.SIGTERM, signal.SIGINT}:
             log.info("stopping: %d workers finish what they accepted", len(self._workers))
-            self._stopping = True
-            for worker in self._workers.values():
-                self._end(worker, signal.SIGTERM)
+            self._stop()
         elif number == signal.SIGHUP and not self._stopping:
             log.info("reloading")
             if self._to_replace:
@@ -202,6 +200,12 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.pid, signal.SIGUSR2)
 
+    def _refuse_connections(self) -> None:
+        """Whoever connects from now on is told at once, where it would wait for workers that accept nobody any more."""
+        for slot in self._slots:
+            with contextlib.suppress(OSError):
+                slot.listener.shutdown(socket.SHUT_RDWR)
+
     def _reap(self) -> None:
         while self._workers:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -229,7 +233,11 @@ class Supervisor:
 
     def _give_up(self, code: int) -> None:
         self._exit_code = code if code > 0 else 4
+        self._stop()
+
+    def _stop(self) -> None:
         self._stopping = True
+        self._refuse_connections()
         for worker in self._workers.values():
             self._end(worker, signal.SIGTERM)
 

@@ -86,7 +86,8 @@ def _tensors(tensors: tuple[Tensor, ...], *, batch: bool) -> Schema:
 def _array(tensor: Tensor, shape: tuple[int | None, ...]) -> Schema:
     schema = _element(tensor.dtype)
     for size in reversed(shape):
-        schema = {"type": "array", "items": schema} | ({} if size is None else {"minItems": size, "maxItems": size})
+        fixed = {"minItems": 1} if size is None else {"minItems": size, "maxItems": size}
+        schema = {"type": "array", "items": schema} | fixed
     return schema
 
 
