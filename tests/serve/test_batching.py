@@ -520,7 +520,7 @@ def test_what_could_not_be_recorded_is_not_answered(desk: Desk, late: bool) -> N
     desk.batcher.observe(record, lambda _: None, before_answers=True)
     wire = desk.ask(1)
     desk.settle()
-    assert (500, ["not_recorded"]) == (wire.status, desk.tally.errors)
+    assert (503, ["not_recorded"]) == (wire.status, desk.tally.errors)
     working = True
     wire = desk.ask(1)
     desk.settle()

@@ -317,7 +317,7 @@ class Batcher:
                 await shown
         except Exception:
             log.exception("a batch could not be recorded, so it is not answered")
-            unseen = Refused(500, "not_recorded", "the prediction could not be recorded, and is not given unrecorded")
+            unseen = Refused(503, "not_recorded", "the prediction could not be recorded, and is not given unrecorded")
             answers = [self._refusal(exchange, unseen) for exchange in requests]
         now = self._now()
         for exchange, answer in zip(requests, answers, strict=True):

@@ -1,8 +1,10 @@
 """`seatrial serve` from its options to its exit code: set up the log, and let the supervisor run."""
 
+import contextlib
 import json
 import logging
 import os
+import resource
 import sys
 import time
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ def run(options: ServeOptions, *, as_json: bool) -> int:
     """
     check_platform()
     set_up_log(as_json=as_json)
+    allow_connections()
 
     def announce(port: int) -> None:
         host = f"[{options.host}]" if ":" in options.host else options.host
@@ -52,6 +55,13 @@ def work(options: ServeOptions, post: Post) -> int:
     from seatrial.serve.worker import work as run_worker  # noqa: PLC0415 - the parent stays small
 
     return run_worker(options, post)
+
+
+def allow_connections() -> None:
+    """As many open files as this process may have: each connection is one, and the usual limit is for shells."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class SharedCounters:

@@ -273,3 +273,15 @@ def test_another_version_of_scikit_learn_is_a_sentence_in_the_log(tmp_path: Path
 def test_the_stack_names_what_computes(tmp_path: Path) -> None:
     """By distribution."""
     assert {"python", "numpy", "scipy", "scikit-learn"} == set(opened(dump(ridge(), tmp_path / "m.joblib")).stack)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_value_beyond_the_models_arithmetic_is_the_callers_mistake(tmp_path: Path) -> None:
+    """It is finite, but not after scaling; the error has the status of a refusal, so that no caller makes a 500."""
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit([[0.0], [1e-9]], [0.0, 1.0])
+    joblib.dump(model, tmp_path / "model.joblib")
+
+    with pytest.raises(ValueError, match="too large") as raised:
+        opened(tmp_path / "model.joblib").predictor.predict([[1.7e308]])
+
+    assert 422 == getattr(raised.value, "status", None)

@@ -14,6 +14,15 @@ from seatrial.serve.model import Batch, Outputs, Predictor
 from seatrial.serve.signature import of_estimator
 from seatrial.serve.signature.columns import Estimator, columns_of, names_of, takes_text
 
+NOT_FINITE = "infinity or a value too large"
+"""What scikit-learn says of an array that overflowed on its way through a pipeline."""
+
+
+class OutOfReachError(ValueError):
+    """The caller's value is the reason; `status` is what the caller is answered."""
+
+    status = 422
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimatorPredictor:
@@ -24,8 +33,17 @@ class EstimatorPredictor:
     answer: Answer
 
     def predict(self, batch: Batch) -> Outputs:
-        """Answer a batch."""
-        return self.answer(self.prepare(batch))
+        """Answer a batch.
+
+        Raises:
+            OutOfReachError: a value that is finite, but whose place in the model's arithmetic is not.
+        """
+        try:
+            return self.answer(self.prepare(batch))
+        except ValueError as error:
+            if NOT_FINITE not in str(error):
+                raise
+            raise OutOfReachError("a value is too large for this model") from error
 
 
 def signature_of(estimator: Estimator) -> Signature:
