@@ -18,6 +18,7 @@ from seatrial.serve.http import Bounds as ConnectionBounds
 from seatrial.serve.http import Connection, Exchange, Hub, Route, Routes
 from seatrial.serve.model import Array, Batch, Outputs, Predictor
 from seatrial.serve.protocols.errors import error_answer
+from tests.serve.level import Level
 from tests.waiting import wait_until
 
 
@@ -262,6 +263,7 @@ class Desk:
             expected=expected,
         )
         health = self._route("GET", "/healthz", lambda exchange: exchange.reply(Answer(200, b"{}"), self.clock()))
+        self.level = Level()
         self.hub = Hub(
             bounds=ConnectionBounds(),
             routes=Routes(
@@ -274,6 +276,7 @@ class Desk:
             prefix=b"id-",
             refuse=error_answer,
             broken=health,
+            gauge=self.level,
         )
 
     def __enter__(self) -> Self:

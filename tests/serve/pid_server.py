@@ -45,11 +45,11 @@ class Program:
                 answer(post)
         return 0
 
-    def make(self) -> Path:
+    def make_folder(self) -> Path:
         """Counters would be kept here."""
         return self.folder
 
-    def remove(self, folder: Path) -> None:
+    def remove_folder(self, folder: Path) -> None:
         """Nothing is kept."""
 
     def fold(self, folder: Path, worker: str) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from seatrial.serve import protocols
 from seatrial.serve.batching import Batcher
 from seatrial.serve.batching import Bounds as QueueBounds
-from seatrial.serve.codec import Answer, Refused
+from seatrial.serve.codec import Answer, Endpoint, Refused
 from seatrial.serve.http import Bounds, Exchange, Handler, Hub, Route, Routes
 from seatrial.serve.loading import Loaded
 from seatrial.serve.log.answered import Answered, Unanswered
@@ -72,6 +72,7 @@ class App:
             prefix=uuid.uuid4().hex[:12].encode() + b"-",
             refuse=error_answer,
             broken=self._ordinary("GET", "other", _missing),
+            gauge=self._metrics.connections,
         )
 
     @property
@@ -97,8 +98,9 @@ class App:
         )
         if options.log is not None:
             await self._open_log(options.log, loaded, batcher, meter)
-        routes = [*self._always(), *self._of_the_model(loaded)]
-        for endpoint in protocols.endpoints(signature, info, options.limits, loaded.routes):
+        endpoints = protocols.endpoints(signature, info, options.limits, loaded.routes)
+        routes = [*self._always(), *self._of_the_model(loaded, endpoints)]
+        for endpoint in endpoints:
             answer = batcher.handler(endpoint.codec)
             routes += [self._route(endpoint.method, path, endpoint.handler, answer) for path in endpoint.paths]
         self._batcher = batcher
@@ -154,19 +156,19 @@ class App:
             routes.append(self._ordinary("POST", "/admin/reload", self._reload))
         return routes
 
-    def _of_the_model(self, loaded: Loaded) -> list[Route]:
-        options, info, signature = self._options, loaded.info, loaded.predictor.signature
-        endpoints = protocols.endpoints(signature, info, options.limits, loaded.routes)
+    def _of_the_model(self, loaded: Loaded, endpoints: tuple[Endpoint, ...]) -> list[Route]:
+        info, signature = loaded.info, loaded.predictor.signature
         openapi = as_json(protocols.document(signature, info, endpoints))
         page = Answer(200, protocols.page(signature, info, endpoints), HTML)
+        server = as_json(protocols.server_metadata())
         metadata = as_json(protocols.metadata(signature, info))
         ready = as_json({"name": info.name, "ready": True})
         documents = {
             "/": page,
             "/docs": page,
             "/openapi.json": openapi,
-            "/v2": as_json(protocols.server_metadata()),
-            "/v2/": as_json(protocols.server_metadata()),
+            "/v2": server,
+            "/v2/": server,
             f"/v2/models/{info.name}": metadata,
             f"/v2/models/{info.name}/versions/{info.version}": metadata,
             f"/v2/models/{info.name}/ready": ready,

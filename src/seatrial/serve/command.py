@@ -37,11 +37,16 @@ def main(words: Sequence[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return USAGE if isinstance(error, UsageError) else BROKEN
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"error: the package {error.name!r} is not installed\n→ pip install 'seatrial[serve,onnx]'\n")
+        sys.stderr.write(f"error: {missing_package(error)}\n")
         return USAGE
     except Exception:  # noqa: BLE001 - what nobody foresaw has an exit code too
         traceback.print_exc()
         return BROKEN
+
+
+def missing_package(error: ModuleNotFoundError) -> UsageError:
+    """What is said where a part of an extra is not installed."""
+    return UsageError(f"the package {error.name!r} is not installed", remedy="pip install 'seatrial[serve,onnx]'")
 
 
 def run_serve(words: Sequence[str]) -> int:

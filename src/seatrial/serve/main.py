@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from seatrial.serve.command import USAGE, missing_package
 from seatrial.serve.metrics import folder
 from seatrial.serve.options import ServeOptions
 from seatrial.serve.supervisor import Post, Supervisor, check_platform
@@ -37,8 +38,7 @@ def run(options: ServeOptions, *, as_json: bool) -> int:
         host = f"[{options.host}]" if ":" in options.host else options.host
         log.info("serving %s at http://%s:%d", options.model, host, port)
 
-    counters = SharedCounters()
-    return Supervisor(options=options, work=work, counters=counters, now=time.monotonic, announce=announce).run()
+    return Supervisor(options=options, work=work, counters=folder, now=time.monotonic, announce=announce).run()
 
 
 def work(options: ServeOptions, post: Post) -> int:
@@ -52,8 +52,11 @@ def work(options: ServeOptions, post: Post) -> int:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    from seatrial.serve.worker import work as run_worker  # noqa: PLC0415 - the parent stays small
-
+    try:
+        from seatrial.serve.worker import work as run_worker  # noqa: PLC0415 - the parent stays small
+    except ModuleNotFoundError as error:
+        log.error("%s", missing_package(error))  # noqa: TRY400 - the message says it all
+        return USAGE
     return run_worker(options, post)
 
 
@@ -62,22 +65,6 @@ def allow_connections() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-class SharedCounters:
-    """The folder of `serve.metrics`."""
-
-    def make(self) -> Path:
-        """A folder that all workers share."""
-        return folder.make_folder()
-
-    def fold(self, place: Path, worker: str) -> None:
-        """Keep what a worker counted that is gone."""
-        folder.fold(place, worker)
-
-    def remove(self, place: Path) -> None:
-        """The server ends."""
-        folder.remove_folder(place)
 
 
 def set_up_log(*, as_json: bool) -> None:

@@ -91,7 +91,7 @@ class Slot:
 class Counters(Protocol):
     """Where workers count; see `serve.metrics.folder`."""
 
-    def make(self) -> Path:
+    def make_folder(self) -> Path:
         """A folder that all workers share."""
         ...
 
@@ -99,7 +99,7 @@ class Counters(Protocol):
         """Keep what a worker counted that is gone."""
         ...
 
-    def remove(self, folder: Path) -> None:
+    def remove_folder(self, folder: Path) -> None:
         """The server ends."""
         ...
 
@@ -137,7 +137,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until stopped; the exit code is 0, or that of a first worker that could not load the model."""
         self._slots = [Slot(listener=listener) for listener in bind(self.options)]
-        self._metrics = self.counters.make()
+        self._metrics = self.counters.make_folder()
         self._lifeline = os.pipe()
         try:
             with self._signals() as signals:
@@ -149,7 +149,7 @@ class Supervisor:
                     self._reap()
                     self._look_after()
         finally:
-            self.counters.remove(self._metrics)
+            self.counters.remove_folder(self._metrics)
         return self._exit_code
 
     # what happens

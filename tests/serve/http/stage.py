@@ -14,6 +14,7 @@ import uvloop
 
 from seatrial.serve.codec import Answer
 from seatrial.serve.http import Bounds, Connection, Exchange, Handler, Hub, Route, Routes
+from tests.serve.level import Level
 from tests.waiting import wait_until
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Stage:
         self.accepted = 0
         self._forward = 0.0
         self._loop = uvloop.new_event_loop()
+        self.level = Level()
         self.hub = Hub(
             bounds=bounds,
             routes=self._routes(),
@@ -87,6 +89,7 @@ class Stage:
             prefix=PREFIX,
             refuse=lambda refused: Answer(refused.status, refused.message.encode(), TEXT),
             broken=self._route("GET", "other", _hold_back),
+            gauge=self.level,
         )
         listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = listener.getsockname()[1]

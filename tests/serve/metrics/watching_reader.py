@@ -20,7 +20,10 @@ def main(folder: Path) -> None:
     seen: list[float] = []
     went_back: list[tuple[float, float]] = []
     renderings, most = 0, 0.0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    told = False
+    while not told:
+        # Asked before the look, so that the last look is younger than all that was counted.
+        told = bool(select.select([sys.stdin], [], [], 0)[0])
         totals = [total(folder) for _ in range(20)]
         found = samples(folder)
         cpu = value(found, "process_cpu_seconds_total") or 0.0

@@ -78,6 +78,17 @@ def test_requests_are_counted(served: Server) -> None:
     assert before + 1 == served.metric("seatrial_http_requests_total", handler="/predict", status="4xx")
 
 
+def test_open_connections_are_shown(served: Server) -> None:
+    """Two that are kept, and the one that asks; closed ones are not."""
+    with httpx.Client() as first, httpx.Client() as second:
+        for client in (first, second):
+            client.get(f"{served.url}/healthz")
+
+        wait_until(lambda: served.metric("seatrial_http_connections_open") == 3)
+
+    wait_until(lambda: served.metric("seatrial_http_connections_open") == 1)
+
+
 def test_it_is_alive_at_once_and_ready_when_the_model_is_loaded(classes: Path) -> None:
     """Until then predictions are answered with 503 and retry-after."""
     server = start(classes, "models:Patient", cwd=classes)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
@@ -53,6 +53,18 @@ class Bounds:
     idle_timeout: float = 75.0
 
 
+class Gauge(Protocol):
+    """What counts the open connections; see `serve.metrics.Gauge`."""
+
+    def inc(self) -> None:
+        """One more."""
+        ...
+
+    def dec(self) -> None:
+        """One less."""
+        ...
+
+
 class Hub:
     """What all connections of a process share: routes, bounds, clock, identifiers, and the beginnings of answers.
 
@@ -63,6 +75,7 @@ class Hub:
         prefix: of the request ids made here; unique to the process.
         refuse: makes an answer of a refusal.
         broken: route that counts what was never understood; its own answer is never asked for.
+        gauge: shows how many connections are open.
     """
 
     def __init__(
@@ -75,12 +88,14 @@ class Hub:
         prefix: bytes,
         refuse: Callable[[Refused], Answer],
         broken: Route,
+        gauge: Gauge,
     ) -> None:
         self.bounds = bounds
         self.routes = routes
         self.now = now
         self.refuse = refuse
         self.broken = broken
+        self.gauge = gauge
         self.draining = False
         self.idle_timeout = bounds.idle_timeout
         self.connections: set[Connection] = set()
@@ -205,6 +220,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
         self.hub.connections.add(self)
+        self.hub.gauge.inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: what is still owed has nobody who waits for it."""
@@ -212,6 +228,7 @@ class Connection(asyncio.Protocol):
         self.lost = True
         self._deafen()
         self.hub.connections.discard(self)
+        self.hub.gauge.dec()
         if self.current is not None:
             self._waiting.appendleft(self.current)
             self.current = None
