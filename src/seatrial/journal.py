@@ -4,9 +4,6 @@ Safe against two trials at once and kill -9 at any point: SQLite runs in WAL mod
 a run that nobody holds any more shows by its lock file (see `seatrial.trial.workspace`).
 """
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +12,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from seatrial.database import Schema, open_database
 from seatrial.ports import Clock
-from seatrial.records import Run, RunState, UsageError, Verdict
+from seatrial.records import Run, RunKind, RunState, UsageError, Verdict
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = sa.MetaData()
+SCHEMA = Schema(name="journal", head=HEAD, migrations="seatrial:migrations", metadata=METADATA)
 RUNS = sa.Table(
     "runs",
     METADATA,
@@ -34,6 +33,7 @@ RUNS = sa.Table(
     sa.Column("verdict", sa.Text),
     sa.Column("headline", sa.Text, nullable=False),
     sa.Column("report", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False, server_default="trial"),
 )
 EVENTS = sa.Table(
     "events",
@@ -133,62 +133,7 @@ class Journal:
 def open_journal(folder: Path, clock: Clock) -> Journal:
     """The journal in `folder`, created or migrated where needed. Raises UsageError if it is newer than this seatrial."""
     folder.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{folder / 'journal.db'}", connect_args={"timeout": 30})
-    sa.event.listen(engine, "connect", _tune)
-    try:
-        _migrate(engine, folder)
-    except BaseException:
-        engine.dispose()
-        raise
-    return Journal(engine, clock)
-
-
-def _tune(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _migrate(engine: sa.Engine, folder: Path) -> None:
-    if _revision(engine) == HEAD:
-        return
-    with _locked(folder / "journal.lock"):
-        revision = _revision(engine)
-        if revision == HEAD:
-            return
-        if revision is not None and revision > HEAD:
-            raise UsageError(
-                "the journal was written by a newer seatrial",
-                where=str(folder),
-                remedy="upgrade seatrial, or move the folder away to begin a new history",
-            )
-        _upgrade(engine)
-
-
-def _revision(engine: sa.Engine) -> str | None:
-    with engine.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-
-
-def _upgrade(engine: sa.Engine) -> None:
-    from alembic import command  # noqa: PLC0415 - a fifth of a second, and only the first run needs it
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", "seatrial:migrations")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return Journal(open_database(f"sqlite:///{folder / 'journal.db'}", SCHEMA), clock)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -204,6 +149,7 @@ def _row(run: Run) -> dict[str, Any]:
         "verdict": run.verdict.value if run.verdict else None,
         "headline": run.headline,
         "report": run.report,
+        "kind": run.kind.value,
     }
 
 
@@ -220,4 +166,5 @@ def _run(row: sa.RowMapping) -> Run:
         verdict=Verdict(row["verdict"]) if row["verdict"] else None,
         headline=row["headline"],
         report=row["report"],
+        kind=RunKind(row["kind"]),
     )

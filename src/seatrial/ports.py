@@ -10,7 +10,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from seatrial.records import Limits, Resources, UsagePoint
+from seatrial.records import (
+    Evidence,
+    LedgerEntry,
+    Limits,
+    ModelSummary,
+    ModelVersion,
+    Move,
+    Notice,
+    Resources,
+    UsagePoint,
+    VersionDraft,
+)
 
 
 class Clock(Protocol):
@@ -130,4 +141,115 @@ class Store(Protocol):
 
     def has(self, digest: str) -> bool:
         """Whether it is there."""
+        ...
+
+    def get_file(self, digest: str, path: Path) -> None:
+        """Write the bytes to `path`, which must not exist, without holding them in memory.
+
+        Raises PermanentError if there are none or if they no longer match; then there is no file at `path`.
+        """
+        ...
+
+
+class Registry(Protocol):
+    """Versions of models, the stages that they hold, and the ledger of every move.
+
+    The adapter is opened with the project's `StageRules` and carries out or refuses a move as one transaction, by
+    `seatrial.registry.moves.decide`.
+    """
+
+    def register(self, draft: VersionDraft, path: Path) -> ModelVersion:
+        """Store the file or folder at `path` and give it the model's next number; a line in the ledger tells.
+
+        The same bytes are stored once, and registering them again makes a further version of them. Raises UsageError
+        for a path that is not there, a parent that is not, or a name that can't be one.
+        """
+        ...
+
+    def models(self) -> Sequence[ModelSummary]:
+        """All models, by name."""
+        ...
+
+    def versions(self, model: str, *, limit: int | None = None) -> Sequence[ModelVersion]:
+        """A model's versions, newest first. Raises UsageError if there is no such model."""
+        ...
+
+    def version(self, model: str, number: int) -> ModelVersion:
+        """One version. Raises UsageError that says which there are."""
+        ...
+
+    def holders(self, model: str, stage: str) -> Sequence[ModelVersion]:
+        """The versions of a model that hold a stage, oldest first. Raises UsageError for an unknown model or stage."""
+        ...
+
+    def tag(self, model: str, number: int, tags: Mapping[str, str | None]) -> ModelVersion:
+        """Set tags, remove those whose value is None, leave the rest; the version as it is then."""
+        ...
+
+    def keep(self, evidence: Evidence) -> None:
+        """Keep what a promotion run found. The same again changes nothing; other findings of that run are refused."""
+        ...
+
+    def evidence(self, run: str) -> Evidence | None:
+        """What a promotion run found; None if nothing was kept."""
+        ...
+
+    def move(self, move: Move) -> Sequence[LedgerEntry]:
+        """Carry out a move with everything that goes with it, or nothing of it; the lines that the ledger got.
+
+        Raises UsageError with the reason and the remedy if the rules refuse it, also where `expected` no longer holds.
+        """
+        ...
+
+    def ledger(
+        self, model: str | None = None, *, number: int | None = None, before: datetime | None = None
+    ) -> Sequence[LedgerEntry]:
+        """The ledger's lines in their order: of everything, of a model or of one version, up to and including `before`."""
+        ...
+
+    def fetch(self, version: ModelVersion, folder: Path) -> Path:
+        """Put the version's files below `folder` (which is made) under the artifact's name; that path.
+
+        Raises PermanentError if they no longer match their digest; nothing of them is then at that path.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+class Notify(Protocol):
+    """Brings a notice to one receiver."""
+
+    def send(self, notice: Notice) -> None:
+        """Send it. Raises TemporaryError if a retry may help, PermanentError if not; neither shows the URL's secrets."""
+        ...
+
+
+class CodeTarget(Protocol):
+    """A place that code is copied to, below one folder at a time. Paths are relative, with forward slashes."""
+
+    def listing(self, folder: str) -> Mapping[str, str]:
+        """What seatrial wrote into `folder` before: digest (`sha256:…`) by path; empty if there is no such folder."""
+        ...
+
+    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Make these files, or replace them."""
+        ...
+
+    def remove(self, folder: str, paths: Sequence[str]) -> None:
+        """Remove these files and the folders that are empty then."""
+        ...
+
+    def commit(self, folder: str, listing: Mapping[str, str], commit: str) -> None:
+        """Note what `folder` holds now and of which commit; called once everything else is done."""
+        ...
+
+    def folders(self, above: str) -> Sequence[str]:
+        """The folders directly below `above` that seatrial wrote (one a branch)."""
+        ...
+
+    def drop(self, folder: str) -> None:
+        """Remove a folder with everything in it."""
         ...

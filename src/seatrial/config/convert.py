@@ -5,7 +5,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from seatrial.config import metrics
+from seatrial.config import metrics, registering
+from seatrial.config.invalid import InvalidError
 from seatrial.config.quantities import parse_figure, parse_margin
 from seatrial.config.schema import (
     DeploymentInput,
@@ -38,16 +39,6 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _Kind = Literal["behave", "pytest", "locust"]
 
 
-class InvalidError(Exception):
-    """A value that only the whole file shows to be wrong; `key` is its path in the file."""
-
-    def __init__(self, key: tuple[str | int, ...], message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.key = key
-        self.message = message
-        self.remedy = remedy
-
-
 def to_project(given: ProjectInput, default_name: str) -> Project:
     """The project that the file means. Raises InvalidError with the key that is wrong."""
     if given.base and given.overlay:
@@ -62,6 +53,10 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         until=given.until,
         seed=given.seed,
         max_cells=given.max_cells,
+        registry=registering.to_registry(given.registry),
+        promotions=registering.to_promotions(given),
+        notify=registering.to_receivers(given.notify),
+        sync=registering.to_sync(given.sync),
     )
 
 

@@ -9,7 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from seatrial.config.convert import InvalidError, to_project
+from seatrial.config.convert import to_project
+from seatrial.config.invalid import InvalidError
 from seatrial.config.metrics import nearest
 from seatrial.config.schema import ProjectInput
 from seatrial.records import Project, UsageError

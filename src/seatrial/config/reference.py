@@ -16,12 +16,18 @@ from seatrial.config.schema import (
     DeploymentInput,
     HealthInput,
     MetricInput,
+    ModelInput,
+    ModelTestInput,
+    NotifyInput,
     ProjectInput,
+    RegistryInput,
     RequestsInput,
     ResourcesInput,
     Shared,
     SliceInput,
     StackInput,
+    StageInput,
+    SyncInput,
     TestInput,
 )
 
@@ -65,6 +71,16 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "Enforced by cgroups where this machine lets seatrial; otherwise measured, and said to be not enforced.",
         ResourcesInput,
     ),
+    ("`registry`", "A bare string is the URL.", RegistryInput),
+    ("`registry.stages.NAME`", "In their order.", StageInput),
+    (
+        "`models.NAME`",
+        "What `seatrial promote NAME` and `seatrial deploy NAME@…` need to know of the project.",
+        ModelInput,
+    ),
+    ("`models.NAME.tests[]`", "A bare string is the path for pytest.", ModelTestInput),
+    ("`notify[]`", "A bare string is the URL.", NotifyInput),
+    ("`sync`", "A bare string is the target.", SyncInput),
 )
 
 
@@ -88,7 +104,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value is None or value in ((), {}, ""):
+    if value is None or isinstance(value, BaseModel) or value in ((), {}, ""):
         return "–"
     if isinstance(value, Enum):
         return f"`{value.value}`"

@@ -17,7 +17,7 @@ from seatrial.config.quantities import (
     parse_rate,
     parse_size,
 )
-from seatrial.records import Axis, Direction, Driving
+from seatrial.records import Axis, Direction, Driving, EventKind, StageGate, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
@@ -226,6 +226,96 @@ class DeploymentInput(Shared):
         return self
 
 
+class StageInput(Strict):
+    """One stage of the registry."""
+
+    several: bool = Field(True, description="Whether several versions of a model may hold it at once.")  # noqa: FBT003
+    gate: StageGate = Field(
+        StageGate.OPEN, description="`open`: people may set it; `promotion`: only a promotion run that passed."
+    )
+    people: tuple[Text, ...] = Field((), description="Who may set an open stage. Default: everyone.")
+    displaced_to: Text | None = Field(
+        None, description="Stage of a version whose place a newcomer took. Default: the first stage."
+    )
+
+
+class RegistryInput(Strict):
+    """Where models are registered; a bare string is the URL."""
+
+    url: Text | None = Field(
+        None,
+        description="`postgresql://…`, `sqlite:///…`, or `http(s)://…` of an MLflow server; `${NAME}` refers to the "
+        "caller's environment. Default: SQLite in `.seatrial/`.",
+    )
+    artifacts: Text | None = Field(
+        None, description="Folder or `s3://bucket/prefix` for the files of versions. Default: `.seatrial/store`."
+    )
+    stages: dict[Name, StageInput] | None = Field(
+        None,
+        description="Stages in their order; the first is where every version begins. Default: None, Staging, and "
+        "Production, which one version holds and `promotion` guards.",
+    )
+    break_glass: bool = Field(
+        False,  # noqa: FBT003
+        description="Whether people may enter a guarded stage in an emergency, with `--break-glass --reason`.",
+    )
+
+
+class ModelTestInput(Strict):
+    """One test of a promotion; exactly one of `pytest` and `behave`. A bare string is the path for pytest."""
+
+    pytest: Text | None = Field(None, description="Path of tests.")
+    behave: Text | None = Field(None, description="Name of a feature or scenario.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.pytest is None) == (self.behave is None):
+            raise ValueError("a test names exactly one of pytest and behave")
+        return self
+
+
+class ModelInput(Strict):
+    """How one registered model is promoted and deployed."""
+
+    deployment: Text | None = Field(
+        None, description="Deployment that serves it. Default: the only one, or the one of the model's name."
+    )
+    path: Text | None = Field(
+        None,
+        description="Where a version's files are laid in the project before the deployment starts. Default: the path "
+        "in its `serve:`.",
+    )
+    tests: tuple[Annotated[ModelTestInput, BeforeValidator(_widen("pytest"))], ...] | None = Field(
+        None,
+        description="Tests that get the model's path and URL. Default: `src/model/tests/test_model.py`, if it is there.",
+    )
+
+
+class NotifyInput(Strict):
+    """One receiver of messages; a bare string is the URL."""
+
+    url: Text = Field(
+        description="URL as apprise has them (`slack://…`, `mailto://…`, `json://…`); `${NAME}` refers to the caller's "
+        "environment, which is where secrets belong."
+    )
+    name: Name | None = Field(None, description="Name in messages about it. Default: its scheme and place.")
+    events: tuple[EventKind, ...] = Field((), description="What it wants to hear. Default: everything.")
+    verdicts: tuple[Verdict, ...] = Field((), description="Which verdicts it wants to hear. Default: all.")
+
+
+class SyncInput(Strict):
+    """Where the project's code goes; a bare string is the target."""
+
+    target: Text = Field(
+        description="A folder, `s3://bucket/prefix` or `databricks://HOST/PATH`; `${NAME}` refers to the caller's environment."
+    )
+    paths: tuple[Text, ...] = Field(("src/**",), description="Patterns of the files that are copied.")
+    folder: Text = Field(
+        "ml_apps/{project}/{branch}",
+        description="Below the target, with the project's and the branch's name filled in.",
+    )
+
+
 class ProjectInput(Shared):
     """The whole file."""
 
@@ -241,3 +331,13 @@ class ProjectInput(Shared):
     seed: int = Field(0, description="Of everything random.")
     max_cells: Annotated[int, Field(gt=0, le=1024)] = Field(64, description="Largest number of cells in a plan.")
     deployments: dict[Name, DeploymentInput] = Field(min_length=1, description="Deployments, by name.")
+    registry: Annotated[RegistryInput, BeforeValidator(_widen("url"))] = Field(
+        RegistryInput(), description="Where models are registered, and their stages."
+    )
+    models: dict[Name, ModelInput] = Field({}, description="How registered models are promoted and deployed, by name.")
+    notify: tuple[Annotated[NotifyInput, BeforeValidator(_widen("url"))], ...] = Field(
+        (), description="Who is told of trials, promotions and deployments."
+    )
+    sync: Annotated[SyncInput, BeforeValidator(_widen("target"))] | None = Field(
+        None, description="Where `seatrial sync` copies the project's code."
+    )

@@ -1,9 +1,12 @@
-"""Alembic's entry: runs the migrations on the connection that the journal hands over."""
+"""Alembic's entry: runs the migrations of one schema on the connection that `seatrial.database` hands over."""
 
 from alembic import context
 
-from seatrial.journal import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+schema = context.config.attributes["schema"]
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=schema.metadata,
+    version_table=schema.version_table,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -14,6 +14,7 @@ from seatrial.records.compare import (
     Interval,
     Needs,
 )
+from seatrial.records.deployed import DeployState, DeployStatus, DeployWish, ReplicaStatus
 from seatrial.records.errors import PermanentError, SeatrialError, TemporaryError, UsageError
 from seatrial.records.measure import (
     BlockSamples,
@@ -29,6 +30,7 @@ from seatrial.records.measure import (
     Usage,
     UsagePoint,
 )
+from seatrial.records.notice import EventKind, Notice, NotifySpec
 from seatrial.records.plan import Cell, Plan, Role
 from seatrial.records.project import (
     BuildSpec,
@@ -43,6 +45,24 @@ from seatrial.records.project import (
     StackSpec,
     TestSpec,
 )
+from seatrial.records.promotion import PromotionResult, PromotionSpec
+from seatrial.records.registry import (
+    Actor,
+    ActorKind,
+    Artifact,
+    EntryKind,
+    Evidence,
+    LedgerEntry,
+    Lineage,
+    ModelSummary,
+    ModelVersion,
+    Move,
+    RegistrySpec,
+    StageGate,
+    StageRules,
+    StageSpec,
+    VersionDraft,
+)
 from seatrial.records.report import (
     AttributionEffect,
     CellSummary,
@@ -51,10 +71,14 @@ from seatrial.records.report import (
     Report,
     StackChange,
 )
-from seatrial.records.run import Run, RunState
+from seatrial.records.run import Run, RunKind, RunState
+from seatrial.records.sync import SyncResult, SyncSpec
 from seatrial.records.verdict import Verdict, worst
 
 __all__ = [
+    "Actor",
+    "ActorKind",
+    "Artifact",
     "AttributionEffect",
     "Axis",
     "AxisChange",
@@ -65,10 +89,16 @@ __all__ = [
     "CellSummary",
     "Change",
     "Comparison",
+    "DeployState",
+    "DeployStatus",
+    "DeployWish",
     "DeploymentReport",
     "DeploymentSpec",
     "Direction",
     "Driving",
+    "EntryKind",
+    "EventKind",
+    "Evidence",
     "Failure",
     "Family",
     "FileChange",
@@ -77,18 +107,30 @@ __all__ = [
     "Inputs",
     "Interval",
     "LatencySummary",
+    "LedgerEntry",
     "Limits",
+    "Lineage",
     "MetricSpec",
+    "ModelSummary",
+    "ModelVersion",
+    "Move",
     "Needs",
+    "Notice",
+    "NotifySpec",
     "Package",
     "PermanentError",
     "Plan",
     "Project",
+    "PromotionResult",
+    "PromotionSpec",
+    "RegistrySpec",
+    "ReplicaStatus",
     "Report",
     "RequestsSpec",
     "Resources",
     "Role",
     "Run",
+    "RunKind",
     "RunState",
     "Sample",
     "SeatrialError",
@@ -96,6 +138,11 @@ __all__ = [
     "StackChange",
     "StackSpec",
     "Stage",
+    "StageGate",
+    "StageRules",
+    "StageSpec",
+    "SyncResult",
+    "SyncSpec",
     "TemporaryError",
     "TestCase",
     "TestResult",
@@ -105,5 +152,6 @@ __all__ = [
     "UsagePoint",
     "Verdict",
     "Version",
+    "VersionDraft",
     "worst",
 ]

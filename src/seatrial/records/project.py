@@ -10,6 +10,10 @@ from typing import Literal
 
 from seatrial.records.change import Axis
 from seatrial.records.compare import Direction, Family
+from seatrial.records.notice import NotifySpec
+from seatrial.records.promotion import PromotionSpec
+from seatrial.records.registry import RegistrySpec
+from seatrial.records.sync import SyncSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,10 @@ class Project:
         until: `all` drives every request; `decided` stops as soon as the verdict is settled.
         seed: of everything random.
         max_cells: cap of a plan.
+        registry: where models are registered, and their stages.
+        promotions: how each model is promoted, as far as the file says.
+        notify: who is told what.
+        sync: where the project's code goes; None if nowhere.
     """
 
     name: str
@@ -207,3 +215,7 @@ class Project:
     until: Literal["all", "decided"] = "all"
     seed: int = 0
     max_cells: int = 64
+    registry: RegistrySpec = field(default_factory=RegistrySpec)
+    promotions: tuple[PromotionSpec, ...] = ()
+    notify: tuple[NotifySpec, ...] = ()
+    sync: SyncSpec | None = None

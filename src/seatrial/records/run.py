@@ -1,10 +1,17 @@
-"""One line of the history of trials."""
+"""One line of the history of runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from seatrial.records.verdict import Verdict
+
+
+class RunKind(StrEnum):
+    """What a run is."""
+
+    TRIAL = "trial"
+    PROMOTION = "promotion"
 
 
 class RunState(StrEnum):
@@ -18,11 +25,12 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One trial in the journal.
+    """One run in the journal.
 
     Attributes:
         id: sorts by start time: `20261121-031544-7f3a`.
         folder: where its files are.
+        kind: a trial, or a promotion (which has a trial in it, with a line of its own).
         baseline, candidate: descriptions of the two versions.
         report: digest of `report.json` in the store; None until there is one.
     """
@@ -31,6 +39,7 @@ class Run:
     project: str
     folder: str
     started: datetime
+    kind: RunKind = RunKind.TRIAL
     ended: datetime | None = None
     state: RunState = RunState.RUNNING
     baseline: str = ""

@@ -1,0 +1,146 @@
+"""The parts of the file that come after a trial: registry, promotion, notices, and where the code goes."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from seatrial.config.invalid import InvalidError
+from seatrial.config.schema import (
+    ModelInput,
+    ModelTestInput,
+    NotifyInput,
+    ProjectInput,
+    RegistryInput,
+    StageInput,
+    SyncInput,
+)
+from seatrial.records import (
+    NotifySpec,
+    PromotionSpec,
+    RegistrySpec,
+    StageGate,
+    StageRules,
+    StageSpec,
+    SyncSpec,
+)
+
+
+def to_registry(given: RegistryInput) -> RegistrySpec:
+    """Where models are registered. Raises InvalidError for stages that can't work."""
+    rules = StageRules(break_glass=given.break_glass)
+    if given.stages is not None:
+        rules = StageRules(stages=tuple(_stages(given.stages)), break_glass=given.break_glass)
+    return RegistrySpec(url=given.url, artifacts=given.artifacts, rules=rules)
+
+
+def _stages(given: dict[str, StageInput]) -> Iterator[StageSpec]:
+    names = list(given)
+    if len(names) < 2:  # noqa: PLR2004 - one to begin in and one to reach
+        raise InvalidError(
+            ("registry", "stages"), "a registry needs two stages at least", "name where versions begin first"
+        )
+    if len({name.casefold() for name in names}) < len(names):
+        raise InvalidError(("registry", "stages"), "two stages differ in case only", "give them different names")
+    first = given[names[0]]
+    if not first.several or first.gate is not StageGate.OPEN or first.people:
+        raise InvalidError(
+            ("registry", "stages", names[0]),
+            "every version begins in the first stage, so it can be neither guarded nor held by one alone",
+            "put a stage like `None: {}` before it",
+        )
+    for name, stage in given.items():
+        if stage.displaced_to is not None and stage.displaced_to not in names:
+            raise InvalidError(
+                ("registry", "stages", name, "displaced_to"),
+                f"there is no stage {stage.displaced_to!r}",
+                f"the stages are {', '.join(names)}",
+            )
+        target = given.get(stage.displaced_to or names[0])
+        if stage.displaced_to == name or (target is not None and not target.several and not stage.several):
+            raise InvalidError(
+                ("registry", "stages", name, "displaced_to"),
+                "a displaced version has to go to another stage that several may hold",
+                "name such a stage, or leave this key out",
+            )
+        yield StageSpec(
+            name=name,
+            several=stage.several,
+            gate=stage.gate,
+            people=stage.people,
+            displaced_to=stage.displaced_to or "",
+        )
+
+
+def to_promotions(given: ProjectInput) -> tuple[PromotionSpec, ...]:
+    """How each model under `models` is promoted. Raises InvalidError where its deployment or path isn't clear."""
+    return tuple(_promotion(name, model, given) for name, model in given.models.items())
+
+
+def _promotion(name: str, given: ModelInput, project: ProjectInput) -> PromotionSpec:
+    deployment = given.deployment or _deployment_for(name, project)
+    if deployment not in project.deployments:
+        raise InvalidError(
+            ("models", name, "deployment"),
+            f"there is no deployment {deployment!r}",
+            f"there are {', '.join(project.deployments)}",
+        )
+    return PromotionSpec(
+        model=name,
+        deployment=deployment,
+        path=given.path or _path_for(name, deployment, project),
+        tests=None if given.tests is None else tuple(_test(test) for test in given.tests),
+    )
+
+
+def _deployment_for(name: str, project: ProjectInput) -> str:
+    if name in project.deployments:
+        return name
+    if len(project.deployments) == 1:
+        return next(iter(project.deployments))
+    raise InvalidError(
+        ("models", name),
+        "which deployment serves it isn't clear",
+        f"add deployment: {' or '.join(project.deployments)}",
+    )
+
+
+def _path_for(name: str, deployment: str, project: ProjectInput) -> str:
+    served = project.deployments[deployment].serve
+    path = shlex.split(served)[0] if served else ""
+    if not path or ":" in path:
+        raise InvalidError(
+            ("models", name),
+            f"where deployment {deployment!r} expects the model's files isn't clear",
+            "add path: the file or folder that it loads",
+        )
+    return path
+
+
+def _test(given: ModelTestInput) -> tuple[str, str]:
+    return ("pytest", given.pytest) if given.pytest is not None else ("behave", given.behave or "")
+
+
+def to_receivers(given: Sequence[NotifyInput]) -> tuple[NotifySpec, ...]:
+    """Who is told what."""
+    return tuple(
+        NotifySpec(
+            name=each.name or _receiver(each.url, place), url=each.url, events=each.events, verdicts=each.verdicts
+        )
+        for place, each in enumerate(given, start=1)
+    )
+
+
+def _receiver(url: str, place: int) -> str:
+    """A name that shows nothing of a URL but its scheme."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    return f"{scheme} {place}" if scheme.isalnum() else f"receiver {place}"
+
+
+def to_sync(given: SyncInput | None) -> SyncSpec | None:
+    """Where the code goes. Raises InvalidError for a folder that would mix branches."""
+    if given is None:
+        return None
+    if "{branch}" not in given.folder:
+        raise InvalidError(
+            ("sync", "folder"), "without {branch} the branches would overwrite each other", "put {branch} into it"
+        )
+    return SyncSpec(target=given.target, paths=given.paths, folder=given.folder)

@@ -1,0 +1,1 @@
+"""Models that run for users: started, watched, started again, scaled and stopped."""

@@ -1,0 +1,29 @@
+"""Code that is copied one way, from a git ref into a workspace."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSpec:
+    """Where the project's code goes.
+
+    Attributes:
+        target: a folder, `s3://bucket/prefix` or `databricks://host/path`; `${NAME}` refers to the caller's environment.
+        paths: patterns (as git's) of the files that are copied, relative to the project.
+        folder: below the target, with `{project}` and `{branch}` filled in.
+    """
+
+    target: str
+    paths: tuple[str, ...] = ("src/**",)
+    folder: str = "ml_apps/{project}/{branch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What one sync did. `unchanged` says that the target already had the ref's files, so nothing was written."""
+
+    folder: str
+    commit: str
+    written: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: bool = False

@@ -1,0 +1,1 @@
+"""A new project: the files of a working ML repository."""

@@ -1,0 +1,1 @@
+"""The project's code, copied one way from a git ref into a workspace."""

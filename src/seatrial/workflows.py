@@ -1,0 +1,1 @@
+"""The durable workflows (DBOS): thin, they call the rooms."""
