@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatrial.trial.report import html, render_html, text
+from seatrial.trial.report import html, render_html
+from seatrial.wording import text
 from tests.report import builders
 from tests.report.test_markdown import hostile
 

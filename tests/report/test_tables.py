@@ -16,6 +16,12 @@ def test_the_headline_of_a_pass_names_deciding_figures() -> None:
     assert said.startswith("All 5 gates hold: accuracy 92.1 → 96.8% (+4.7 pp [+3.5, +5.9]), latency_p99 12.1 → 12.5 ms")
 
 
+def test_the_headline_of_a_pass_by_tests_alone_says_so() -> None:
+    """There is no figure that decided."""
+    tested = replace(builders.deployment(), comparisons=())
+    assert "The test passes, and no metric is a gate." == compose_headline((tested,), Verdict.PASS)
+
+
 def test_the_headline_of_a_failure_names_what_failed_and_what_was_allowed() -> None:
     """The reader needs no table to see why."""
     said = headline(builders.report(builders.deployment(slower=1.52), builders.deployment("ridge")))
@@ -100,6 +106,16 @@ def test_the_command_runs_it_again_and_is_safe_to_paste() -> None:
     assert tables.reproduce(replace(report, change=change)) == (
         "seatrial trial 'a b; rm -rf $HOME' --base 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
     )
+
+
+def test_a_trial_of_registered_versions_is_repeated_as_a_promotion() -> None:
+    """By the version's number, since no commit holds its files."""
+    report = builders.report()
+    candidate = replace(report.change.candidate, registered="wine@3")
+    change = replace(report.change, project=".", candidate=candidate)
+    assert "seatrial promote wine --version 3" == tables.reproduce(replace(report, change=change))
+    below = replace(change, project="my service")
+    assert "seatrial promote wine --version 3 --project 'my service'" == tables.reproduce(replace(report, change=below))
 
 
 @given(st.lists(st.sampled_from(["pass", "fail", "broken", "open"]), max_size=4), st.booleans())

@@ -1,7 +1,6 @@
 """Reports as tables of text: what a reader needs at 100 columns; the JSON has the rest."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -14,6 +13,19 @@ from seatrial.telemetry.scores import Score
 from seatrial.telemetry.segments import SegmentFacts, SegmentsReport
 from seatrial.telemetry.sql import Answer
 from seatrial.telemetry.window import Bucket
+from seatrial.wording.grid import Grid
+
+__all__ = [
+    "Grid",
+    "answer_grid",
+    "drift_grid",
+    "drift_sentence",
+    "drift_steps_grid",
+    "latency_grid",
+    "quality_grid",
+    "segments_grid",
+    "sparkline",
+]
 
 NONE = "–"
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -21,17 +33,6 @@ _MOST_STEPS = 60
 _KIB = 1024
 _MOST_NAMES = 6
 _MOST_BINS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """A table: headings, rows of as many cells, which columns stand right, which are never wrapped, and lines below."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: frozenset[str] = frozenset()
-    unwrapped: frozenset[str] = frozenset({"time", "verdict"})
-    below: tuple[str, ...] = ()
 
 
 def latency_grid(report: LatencyReport) -> Grid:

@@ -5,8 +5,8 @@ from seatrial.trial.report.json import encode_report, load_report
 from seatrial.trial.report.junit import render_junit
 from seatrial.trial.report.markdown import render_markdown
 from seatrial.trial.report.sentence import compose_headline, headline
-from seatrial.trial.report.tables import rows
 from seatrial.trial.report.write import ReportPaths, write_reports
+from seatrial.wording.rows import rows
 
 __all__ = [
     "ReportPaths",

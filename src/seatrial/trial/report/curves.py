@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from seatrial.records import CellSummary, DeploymentReport, LatencySummary, Role, UsagePoint
-from seatrial.trial.report import text
 from seatrial.trial.report.vega import Spec, chart, layer, rounded, thin, tip
+from seatrial.wording import text
 
 MOST_POINTS = 300
 MOST_QUANTILES = 200

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from seatrial.records import AttributionEffect, Comparison, DeploymentReport, Report, Verdict
-from seatrial.trial.report import mermaid, tables, text
-from seatrial.trial.report.inert import SIGNS, code, details, prose, summary_text, table
+from seatrial.trial.report import mermaid, tables
+from seatrial.wording import text
+from seatrial.wording.inert import SIGNS, code, details, prose, summary_text, table
 
 _COLUMNS = 6
 

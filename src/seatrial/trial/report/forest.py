@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 
 from seatrial.records import Comparison, Report, Verdict
-from seatrial.trial.report import text, verdicts
 from seatrial.trial.report.vega import Spec, by_name, chart, layer, marker, tip
+from seatrial.wording import text, verdicts
 
 _WORST, _BEST = 3.0, -1.5
 _MOST_GATES = 40

@@ -16,8 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from seatrial.records import Report, Verdict
-from seatrial.trial.report import charts, outcomes, tables, text, verdicts
+from seatrial.trial.report import charts, outcomes, tables
 from seatrial.trial.report.sentence import headline
+from seatrial.wording import text, verdicts
 
 _HERE = Path(__file__).parent
 _LIBRARIES = ("vega", "vega-lite", "vega-embed")

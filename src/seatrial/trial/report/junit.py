@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from seatrial.records import CellSummary, Comparison, DeploymentReport, Report, TestCase, TestResult, Verdict
-from seatrial.trial.report import text, verdicts
+from seatrial.wording import text, verdicts
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOG_LINES = 20

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from seatrial.records import Comparison, DeploymentReport, LatencySummary, Report, Role
-from seatrial.trial.report import text, verdicts
-from seatrial.trial.report.inert import fence, label
+from seatrial.wording import text, verdicts
+from seatrial.wording.inert import fence, label
 
 _LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _MOST = 12

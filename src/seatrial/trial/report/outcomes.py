@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seatrial.records import DeploymentReport, Report, Role, TestResult
-from seatrial.trial.report import text
+from seatrial.wording import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from seatrial.records import (
     StackChange,
     Verdict,
 )
-from seatrial.trial.report import outcomes, tables, text, verdicts
-from seatrial.trial.report.inert import SIGNS, code, details, fence, prose, summary_text, table
+from seatrial.trial.report import outcomes, tables
 from seatrial.trial.report.sentence import headline
+from seatrial.wording import text, verdicts
+from seatrial.wording.inert import SIGNS, code, details, fence, prose, summary_text, table
 
 
 def verdict(report: Report, level: int) -> str:

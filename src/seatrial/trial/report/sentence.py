@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from seatrial.records import CellSummary, Comparison, DeploymentReport, Report, Role, Verdict
-from seatrial.trial.report import text
-from seatrial.trial.report.verdicts import failure_sentence, gates
+from seatrial.wording import text
+from seatrial.wording.verdicts import failure_sentence, gates
 
 _DECISIVE = 3
 
@@ -39,9 +39,17 @@ def _tally(deployments: Sequence[DeploymentReport], verdict: Verdict) -> str:
 
 def _decisive(deployments: Sequence[DeploymentReport]) -> str:
     judged = [c for d in deployments for c in gates(d)]
+    if not judged:
+        return _tested(deployments)
     figures = [f"{_whose(c, deployments)}{_with_difference(c)}" for c in _first_of_each_family(judged)]
     where = f" of {len(deployments)} deployments" if len(deployments) > 1 else ""
     return f"{'The' if len(judged) == 1 else 'All'} {text.count(len(judged), 'gate')}{where} hold{'s' * (len(judged) == 1)}: {', '.join(figures)}"
+
+
+def _tested(deployments: Sequence[DeploymentReport]) -> str:
+    """What passed where tests alone judge."""
+    tests = sum(len(cell.result.tests) for d in deployments for cell in d.cells if cell.role is Role.CANDIDATE)
+    return f"{'The test passes' if tests == 1 else f'All {tests} tests pass'}, and no metric is a gate"
 
 
 def _first_of_each_family(judged: Sequence[Comparison]) -> list[Comparison]:

@@ -1,11 +1,11 @@
 """The report as tables of words, before any markup: what Markdown, HTML and the terminal all lay out.
 
-`rows(report)` is one row per judged metric (the terminal's table),
-`family_tables(report)` one table per family of metrics with one row per deployment.
+`family_tables(report)` is one table per family of metrics with one row per deployment; one row per judged metric, for the
+terminal and for notices, is `seatrial.wording.rows`.
 """
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seatrial.records import (
@@ -19,24 +19,9 @@ from seatrial.records import (
     StackChange,
     Verdict,
 )
-from seatrial.trial.report import text
-from seatrial.trial.report.text import Figures
-from seatrial.trial.report.verdicts import failed_at, failure_sentence, gates
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One judged metric of one deployment as text; `metric` is empty for a deployment without any figure."""
-
-    deployment: str
-    metric: str
-    verdict: Verdict | None
-    symbol: str
-    change: str = ""
-    difference: str = ""
-    interval: str = ""
-    held: str = ""
-    note: str = ""
+from seatrial.wording import text
+from seatrial.wording.text import Figures
+from seatrial.wording.verdicts import failed_at, failure_sentence, gates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,41 +77,6 @@ class FamilyTable:
 def entry(comparison: Comparison) -> Entry:
     """One comparison, ready to be laid out."""
     return Entry(comparison=comparison, figures=text.figures(comparison), symbol=text.symbol(comparison.verdict))
-
-
-def rows(report: Report) -> tuple[Row, ...]:
-    """One row per judged metric, deployments in their order, the worst verdict of each first.
-
-    A deployment without any judged metric (it broke before) still has one row, whose note says why.
-    """
-    return tuple(row for deployment in report.deployments for row in _rows_of(deployment))
-
-
-def _rows_of(deployment: DeploymentReport) -> Iterable[Row]:
-    judged = sorted(gates(deployment), key=lambda c: -c.verdict.severity if c.verdict else 0)
-    broken = [cell for cell in deployment.cells if cell.result.failure is not None]
-    if broken or not judged:
-        note = failure_sentence(broken[0]) if broken else next(iter(deployment.reasons), "nothing was judged")
-        yield Row(
-            deployment=deployment.name,
-            metric="",
-            verdict=deployment.verdict,
-            symbol=text.symbol(deployment.verdict),
-            note=note,
-        )
-    for comparison in judged:
-        figures = text.figures(comparison)
-        yield Row(
-            deployment=deployment.name,
-            metric=text.metric_name(comparison.metric, comparison.slice),
-            verdict=comparison.verdict,
-            symbol=text.symbol(comparison.verdict),
-            change=figures.change,
-            difference=figures.difference,
-            interval=figures.interval,
-            held=figures.held,
-            note=text.needs(comparison) or ("" if comparison.verdict is Verdict.PASS else comparison.reason),
-        )
 
 
 def family_tables(report: Report) -> tuple[FamilyTable, ...]:
@@ -198,6 +148,10 @@ def limit_notes(cell: CellSummary) -> tuple[str, ...]:
 def reproduce(report: Report) -> str:
     """The command that runs this trial again, quoted for a shell."""
     change = report.change
+    if change.candidate.registered:
+        model, _, number = change.candidate.registered.rpartition("@")
+        project = [] if change.project == "." else ["--project", change.project]
+        return shlex.join(["seatrial", "promote", model, "--version", number, *project])
     words = ["seatrial", "trial", change.project]
     base = change.baseline.url or change.baseline.commit
     if base:

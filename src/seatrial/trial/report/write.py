@@ -60,6 +60,15 @@ def write_reports(report: Report, directory: Path) -> ReportPaths:
     return paths
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file of a report as a whole, its folder made if missing. Raises as `write_reports` does."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+    except OSError as error:
+        raise _told(error, path, []) from error
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Write beside `path`, then rename: a reader sees the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

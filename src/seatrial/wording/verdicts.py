@@ -1,7 +1,7 @@
 """What was judged and what broke: the few questions that every table, sentence and plot asks of a report."""
 
 from seatrial.records import CellSummary, Comparison, DeploymentReport, Direction, Failure, Report
-from seatrial.trial.report import text
+from seatrial.wording import text
 
 
 def gates(deployment: DeploymentReport) -> tuple[Comparison, ...]:

@@ -10,7 +10,7 @@ import html
 import re
 
 from seatrial.records import Verdict
-from seatrial.trial.report.text import MISSING, one_line, visible
+from seatrial.wording.text import MISSING, one_line, visible
 
 SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔", Verdict.ERROR: "⚠️"}
 JOINER = "\u2060"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from seatrial.trial.report import inert
-from seatrial.trial.report.text import one_line, visible
+from seatrial.wording import inert
+from seatrial.wording.text import one_line, visible
 
 NASTY = st.text(alphabet=st.sampled_from("`*_[]()<>#|~&!$@\\:/-+=1.) \n\tab{}^'\"wWx;"), max_size=60) | st.text(
     max_size=60

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.records import Direction, Interval, Verdict
-from seatrial.trial.report import text
+from seatrial.wording import text
 from tests.report.builders import comparison
 
 

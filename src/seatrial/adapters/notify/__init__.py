@@ -1,0 +1,1 @@
+"""Where notices go: a line in the log, or whatever apprise reaches by a URL."""
