@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 
@@ -95,7 +95,8 @@ def _tune(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI c
 
 
 def _migrate(engine: sa.Engine, schema: Schema) -> None:
-    if _revision(engine, schema) == schema.head:
+    # SQLite's first connection switches to WAL, for which it waits for nobody: no other may be in the middle of this.
+    if engine.dialect.name != "sqlite" and _revision(engine, schema) == schema.head:
         return
     with _one_at_a_time(engine, schema):
         revision = _revision(engine, schema)
@@ -126,6 +127,9 @@ def _upgrade(engine: sa.Engine, schema: Schema) -> None:
     config.set_main_option("script_location", schema.migrations)
     config.attributes["schema"] = schema
     with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # Python's driver begins none for CREATE TABLE, and a killed process would leave half of the tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -138,8 +142,9 @@ def _one_at_a_time(engine: sa.Engine, schema: Schema) -> Iterator[None]:
         if not database or database == ":memory:":
             yield
             return
-        with Path(database).with_suffix(".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with _lock_file(Path(database)) as handle:
+            if handle is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         return
     with engine.connect() as connection:
@@ -149,6 +154,18 @@ def _one_at_a_time(engine: sa.Engine, schema: Schema) -> Iterator[None]:
             yield
         finally:
             connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+@contextmanager
+def _lock_file(database: Path) -> Iterator[IO[str] | None]:
+    """The file beside a database that is locked; None where this account may only read, and so can't migrate either."""
+    try:
+        handle = database.with_suffix(".lock").open("w")
+    except PermissionError:
+        yield None
+        return
+    with handle:
+        yield handle
 
 
 def _shown(engine: sa.Engine) -> str:

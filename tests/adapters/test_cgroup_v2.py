@@ -54,6 +54,35 @@ def test_alone_in_a_delegated_group_seatrial_steps_aside(kernel: FakeKernel, tmp
     assert (tmp_path / "cgroup/delegated.scope/cgroup.procs").read_text() == ""
 
 
+def test_what_outlives_seatrial_is_put_beside_its_group(kernel: FakeKernel, tmp_path: Path) -> None:
+    """Below a service's own group it would keep systemd from starting that service again."""
+    kernel.group("system.slice", enable="cpu memory")
+    kernel.group("system.slice/seatrial.service", processes=(os.getpid(),))
+    proc = kernel.proc(tmp_path / "proc", "/system.slice/seatrial.service")
+
+    group = detect(proc, kernel, pid=os.getpid(), outliving=True).create("deployments", "wine.0.1", ASKED)
+
+    assert group is not None
+    assert [tmp_path / "cgroup/system.slice/seatrial/deployments/wine.0.1/cgroup.procs"] == list(group.entries)
+    assert str(os.getpid()) == (tmp_path / "cgroup/system.slice/seatrial.service/cgroup.procs").read_text()
+
+
+def test_a_group_is_found_again_wherever_it_is(kernel: FakeKernel, tmp_path: Path) -> None:
+    """A later seatrial may run elsewhere in the tree; the limits are written again."""
+    kernel.group("app.slice", enable="cpu memory")
+    kernel.group("system.slice", enable="cpu memory")
+    made = found(kernel, tmp_path, "/app.slice").create("run", "cell", ASKED)
+    later = detect(kernel.proc(tmp_path / "later", "/system.slice"), kernel, pid=os.getpid())
+
+    again = later.find("run", "cell", Resources(memory=512 << 20))
+
+    assert made is not None
+    assert again is not None
+    assert made.entries == again.entries
+    assert str(512 << 20) == (again.entries[0].parent / "memory.max").read_text()
+    assert None is later.find("run", "other", ASKED)
+
+
 def test_limits_are_written_as_the_kernel_wants_them(kernel: FakeKernel, tmp_path: Path) -> None:
     """Quota and period in microseconds, bytes of memory, and no swap beside them."""
     kernel.group("app.slice", enable="cpu memory")
@@ -215,6 +244,9 @@ class _Only:
 
     def create(self, run: str, cell: str, resources: Resources) -> GroupV2:  # noqa: ARG002 - the protocol's signature
         return self._group
+
+    def find(self, run: str, cell: str, resources: Resources) -> None:  # noqa: ARG002 - the protocol's signature
+        return
 
     def leftovers(self, run: str) -> list[GroupV2]:  # noqa: ARG002 - the protocol's signature
         return []

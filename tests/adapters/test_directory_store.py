@@ -5,12 +5,14 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from seatrial.adapters.store.directory import DirectoryStore
 from seatrial.records import PermanentError
+from tests.waiting import wait_until
 
 
 def files(root: Path) -> list[str]:
@@ -136,3 +138,117 @@ def test_what_a_killed_writer_left_is_cleared_but_not_what_is_being_written(tmp_
 
     assert not old.exists()
     assert new.exists()
+
+
+LARGE = bytes(range(256)) * (5 << 12)
+
+
+@pytest.mark.parametrize("first", ["put", "put_file"])
+def test_a_large_file_that_is_there_is_read_and_not_written(tmp_path: Path, first: str) -> None:
+    """Whatever it is called; here nothing can be written any more."""
+    store = DirectoryStore(tmp_path / "store")
+    (tmp_path / "model.bin").write_bytes(LARGE)
+    digest = store.put(LARGE) if first == "put" else store.put_file(tmp_path / "model.bin")
+    (tmp_path / "store" / "incoming").rmdir()
+    (tmp_path / "store" / "incoming").write_bytes(b"in the way")
+    (tmp_path / "again.bin").write_bytes(LARGE)
+
+    assert digest == store.put_file(tmp_path / "again.bin")
+
+
+def test_a_large_file_with_the_same_samples_is_another_artifact(tmp_path: Path) -> None:
+    """The samples only say whether it is worth looking; the whole file decides."""
+    store = DirectoryStore(tmp_path / "store")
+    other = LARGE[:20_000] + b"\1" + LARGE[20_001:]
+    (tmp_path / "one.bin").write_bytes(LARGE)
+    (tmp_path / "two.bin").write_bytes(other)
+
+    digests = [store.put_file(tmp_path / name) for name in ("one.bin", "two.bin")]
+
+    assert 1 == len(list((tmp_path / "store" / "known").iterdir()))
+    assert [LARGE, other] == list(map(store.get, digests))
+
+
+def test_an_artifact_without_a_mark_is_still_kept_once(tmp_path: Path) -> None:
+    """A mark that got lost costs a copy, which is dropped, and comes back."""
+    store = DirectoryStore(tmp_path / "store")
+    (tmp_path / "model.bin").write_bytes(LARGE)
+    digest = store.put_file(tmp_path / "model.bin")
+    stored = tmp_path / "store" / digest[7:9] / digest[9:]
+    first = stored.stat()
+    (mark,) = (tmp_path / "store" / "known").iterdir()
+    mark.unlink()
+
+    assert digest == store.put_file(tmp_path / "model.bin")
+    assert (first.st_ino, first.st_mtime_ns) == (stored.stat().st_ino, stored.stat().st_mtime_ns)
+    assert mark.exists()
+
+
+def test_a_file_that_is_written_meanwhile_gets_the_digest_of_its_copy(tmp_path: Path) -> None:
+    """What is under a digest always has it, although a thread rewrites the source all the time."""
+    store = DirectoryStore(tmp_path / "store")
+    source = tmp_path / "model.bin"
+    source.write_bytes(LARGE)
+    digests, done = [], threading.Event()
+
+    def scribble() -> None:
+        with source.open("r+b") as file:
+            while not done.is_set():
+                file.seek(len(LARGE) // 2)
+                file.write(os.urandom(1 << 16))
+                file.flush()
+
+    writer = threading.Thread(target=scribble)
+    writer.start()
+    try:
+        digests = [store.put_file(source) for _ in range(5)]
+    finally:
+        done.set()
+        writer.join()
+
+    assert {len(LARGE)} == {len(store.get(digest)) for digest in digests}
+    assert len(digests) <= len(set(digests)) + 1
+
+
+def test_damaged_bytes_make_no_file(tmp_path: Path) -> None:
+    """What was written before the damage was found is gone again."""
+    store = DirectoryStore(tmp_path / "store")
+    digest = store.put(LARGE)
+    stored = tmp_path / "store" / digest[7:9] / digest[9:]
+    stored.chmod(0o644)
+    stored.write_bytes(LARGE[:-1] + b"\0")
+
+    with pytest.raises(PermanentError, match="damaged") as caught:
+        store.get_file(digest, tmp_path / "model.bin")
+
+    assert str(stored) == caught.value.where
+    assert not (tmp_path / "model.bin").exists()
+
+
+def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    """The caller makes it."""
+    store = DirectoryStore(tmp_path / "store")
+    digest = store.put(b"weights")
+
+    with pytest.raises(PermanentError, match="could not be written") as caught:
+        store.get_file(digest, tmp_path / "nowhere" / "model.bin")
+
+    assert str(tmp_path / "nowhere" / "model.bin") == caught.value.where
+
+
+def test_a_killed_writer_leaves_no_artifact(tmp_path: Path) -> None:
+    """Kill -9 while a large file is copied; the same file is stored by the next one."""
+    source = tmp_path / "model.bin"
+    source.write_bytes(os.urandom(1 << 20) * 128)
+    program = (
+        "import sys; from pathlib import Path; from seatrial.adapters.store.directory import DirectoryStore\n"
+        "DirectoryStore(Path(sys.argv[1]) / 'store').put_file(Path(sys.argv[1]) / 'model.bin')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
+    wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "store" / "incoming").glob("*")))
+    process.kill()
+
+    assert -9 == process.wait()
+    assert [] == list((tmp_path / "store").glob("??/*"))
+    store = DirectoryStore(tmp_path / "store")
+    assert source.read_bytes() == store.get(store.put_file(source))

@@ -39,6 +39,15 @@ time.sleep(1000)
 """
 FORGETFUL = f"import os, time; {SAY_PID}; time.sleep(1000)"
 FORGETFUL_DAEMON = DAEMON.replace(SAY_PID, f"os.execve(sys.executable, {python(FORGETFUL)!r}, {{}})", 1)
+# A first process that ends and leaves a child behind.
+ORPHAN = f"""
+import os, time
+{SAY_PID}
+if os.fork():
+    os._exit(0)
+{SAY_PID}
+time.sleep(1000)
+"""
 STUBBORN_FAMILY = f"""
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -54,6 +63,23 @@ def ungrouped(tmp_path: Path) -> Iterator[Cells]:
     """Cells without control groups."""
     with Cells(ProcessRuntime(cgroups=NO_CGROUPS, kept_log_bytes=1 << 20), tmp_path) as cells:
         yield cells
+
+
+# A seatrial that starts one cell and waits to be killed.
+ONE_CELL = """
+import sys, time
+from pathlib import Path
+from seatrial.adapters.runtime.cgroup import NoCgroups
+from seatrial.adapters.runtime.process import ProcessRuntime
+from seatrial.ports import Launch
+from seatrial.records import Resources
+run, kind, program, folder = sys.argv[1:]
+runtime = ProcessRuntime(cgroups=NoCgroups("test") if kind == "none" else None)
+runtime.start(Launch(run=run, cell="cell", command=[sys.executable, "-I", "-S", "-u", "-c", program], cwd=Path(folder),
+                     env={}, port=1, log=Path(folder, "cell.log"), resources=Resources(memory=256 << 20)))
+print("started", flush=True)
+time.sleep(1000)
+"""
 
 
 @pytest.fixture
@@ -393,3 +419,42 @@ def test_limits_that_are_not_enforced_are_said_to_be_so(ungrouped: Cells) -> Non
     )
     assert expected == both.limits.notes
     assert () == neither.limits.notes
+
+
+@pytest.mark.parametrize("kind", ["none", "cgroup"])
+def test_what_a_killed_seatrial_started_is_adopted_whole(tmp_path: Path, kind: str) -> None:
+    """The cell runs on under the next seatrial, which ends all of it, its daemon included."""
+    cgroups = NO_CGROUPS if kind == "none" else writable_cgroups("memory")
+    _kill_after_start(tmp_path, kind, DAEMON)
+    wait_until(lambda: len(numbers(tmp_path)) == 2)
+
+    adopted = ProcessRuntime(cgroups=cgroups).adopt(launch(tmp_path, [], resources=Resources(memory=256 << 20)))
+
+    assert adopted is not None
+    assert adopted.pid in numbers(tmp_path)
+    assert (kind == "cgroup") == adopted.limits.memory_enforced
+    adopted.stop()
+    assert [False, False] == [is_alive(pid) for pid in numbers(tmp_path)]
+
+
+@pytest.mark.parametrize("kind", ["none", "cgroup"])
+def test_what_is_left_of_a_cell_without_its_first_process_is_killed(tmp_path: Path, kind: str) -> None:
+    """Nobody waits for a daemon whose deployment is gone, and the next start finds its place empty."""
+    cgroups = NO_CGROUPS if kind == "none" else writable_cgroups("memory")
+    _kill_after_start(tmp_path, kind, ORPHAN)
+    wait_until(lambda: len(numbers(tmp_path)) == 2)
+    first, orphan = numbers(tmp_path)
+    wait_until(lambda: not is_alive(first))
+
+    adopted = ProcessRuntime(cgroups=cgroups).adopt(launch(tmp_path, []))
+
+    assert (None, False) == (adopted, is_alive(orphan))
+
+
+def _kill_after_start(folder: Path, kind: str, program: str) -> None:
+    """Start one cell in a process of its own, and kill that process once it has."""
+    command = [sys.executable, "-c", ONE_CELL, unique("run"), kind, program, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as seatrial:
+        assert seatrial.stdout is not None
+        assert seatrial.stdout.readline() == "started\n"
+        seatrial.kill()

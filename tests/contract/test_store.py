@@ -1,6 +1,8 @@
-"""The contract of the Store port, on the shipped fake and the directory."""
+"""The contract of the Store port, on the shipped fake, the directory, and buckets of two servers with S3's protocol."""
 
 import hashlib
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -8,17 +10,49 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial.adapters.store.directory import DirectoryStore
+from seatrial.adapters.store.objects import ObjectStore
 from seatrial.ports import Store
-from seatrial.records import PermanentError
+from seatrial.records import PermanentError, TemporaryError
 from seatrial.testing import MemoryStore
+from tests.serve.log import conftest as servers
 
 ABSENT = "sha256:" + "0" * 64
+LARGE = b"weights." * 3_000_000
+_numbers = count()
 
 
-@pytest.fixture(params=["memory", "directory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
+    """A server that keeps real files and checks signatures."""
+    server = servers.rclone(tmp_path_factory.mktemp("rclone"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
+    """A server that answers much as AWS does."""
+    server = servers.moto(tmp_path_factory.mktemp("moto"))
+    server.start()
+    servers.make_bucket(server.port)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "directory", "rclone", "moto"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Each store in turn, empty."""
-    return MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "store")
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "directory":
+        return DirectoryStore(tmp_path / "store")
+    server: servers.ObjectStore = request.getfixturevalue(request.param)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+    return ObjectStore(f"s3://{servers.BUCKET}/ships/{next(_numbers)}")
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,6 +94,73 @@ def test_an_unknown_digest_is_absent_and_an_error_to_get(store: Store, digest: s
     assert not store.has(digest)
     with pytest.raises(PermanentError, match="artifact"):
         store.get(digest)
+
+
+@pytest.mark.parametrize("digest", [ABSENT, "sha256:abc", "../../etc/passwd", ""])
+def test_an_unknown_digest_makes_no_file(store: Store, tmp_path: Path, digest: str) -> None:
+    """Neither a whole nor an empty one."""
+    with pytest.raises(PermanentError, match="artifact"):
+        store.get_file(digest, tmp_path / "model.bin")
+
+    assert not (tmp_path / "model.bin").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"weights", LARGE], ids=["empty", "small", "large"])
+def test_a_file_comes_back_as_it_was(store: Store, tmp_path: Path, data: bytes) -> None:
+    """Of any size, also one that is sent and fetched in parts."""
+    (tmp_path / "model.bin").write_bytes(data)
+    digest = store.put_file(tmp_path / "model.bin")
+
+    store.get_file(digest, tmp_path / "again.bin")
+
+    assert f"sha256:{hashlib.sha256(data).hexdigest()}" == digest
+    assert data == (tmp_path / "again.bin").read_bytes()
+
+
+def test_a_file_is_never_written_over(store: Store, tmp_path: Path) -> None:
+    """What lies there stays, and the error names it."""
+    digest = store.put(b"weights")
+    (tmp_path / "mine").write_bytes(b"mine")
+
+    with pytest.raises(PermanentError) as caught:
+        store.get_file(digest, tmp_path / "mine")
+
+    assert str(tmp_path / "mine") == caught.value.where
+    assert b"mine" == (tmp_path / "mine").read_bytes()
+
+
+def test_a_file_can_be_stored_again_and_fetched_twice(store: Store, tmp_path: Path) -> None:
+    """The same bytes have the same digest, whatever they are called."""
+    (tmp_path / "one").write_bytes(LARGE)
+    (tmp_path / "two").write_bytes(LARGE)
+
+    digests = {store.put_file(tmp_path / "one"), store.put_file(tmp_path / "two"), store.put(LARGE)}
+
+    assert 1 == len(digests)
+    for name in ("three", "four"):
+        store.get_file(next(iter(digests)), tmp_path / name)
+        assert LARGE == (tmp_path / name).read_bytes()
+
+
+def test_a_file_that_changes_meanwhile_has_the_digest_of_what_was_stored(store: Store) -> None:
+    """Linux makes up this file anew each time it is read. Either it is refused, or digest and bytes belong together."""
+    try:
+        digest = store.put_file(Path("/proc/sys/kernel/random/uuid"))
+    except TemporaryError as error:
+        refusal = error.what
+    else:
+        refusal = ""
+        assert f"sha256:{hashlib.sha256(store.get(digest)).hexdigest()}" == digest
+
+    assert refusal in {"", "the file changed while it was being stored"}
+
+
+def test_a_file_that_can_not_be_read_is_an_error_that_names_it(store: Store) -> None:
+    """It opens, and then the disk fails (here: the memory at address 0)."""
+    with pytest.raises(PermanentError, match="can't be read") as caught:
+        store.put_file(Path("/proc/self/mem"))
+
+    assert "/proc/self/mem" == caught.value.where
 
 
 def test_a_missing_file_is_an_error_that_names_it(store: Store, tmp_path: Path) -> None:

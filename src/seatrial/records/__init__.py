@@ -30,7 +30,7 @@ from seatrial.records.measure import (
     Usage,
     UsagePoint,
 )
-from seatrial.records.notice import EventKind, Notice, NotifySpec
+from seatrial.records.notice import EventKind, Notice, NotifySpec, Undelivered
 from seatrial.records.plan import Cell, Plan, Role
 from seatrial.records.project import (
     BuildSpec,
@@ -50,9 +50,11 @@ from seatrial.records.registry import (
     Actor,
     ActorKind,
     Artifact,
+    Books,
     EntryKind,
     Evidence,
     LedgerEntry,
+    LedgerHead,
     Lineage,
     ModelSummary,
     ModelVersion,
@@ -83,6 +85,7 @@ __all__ = [
     "Axis",
     "AxisChange",
     "BlockSamples",
+    "Books",
     "BuildSpec",
     "Cell",
     "CellResult",
@@ -108,6 +111,7 @@ __all__ = [
     "Interval",
     "LatencySummary",
     "LedgerEntry",
+    "LedgerHead",
     "Limits",
     "Lineage",
     "MetricSpec",
@@ -147,6 +151,7 @@ __all__ = [
     "TestCase",
     "TestResult",
     "TestSpec",
+    "Undelivered",
     "Usage",
     "UsageError",
     "UsagePoint",

@@ -26,6 +26,8 @@ class Version:
         described: for people: `main (1a2b3c4)`, `working tree`, `overlay baseline/`.
         dirty: whether it holds changes that are in no commit.
         url: where it already runs; None for a tree.
+        registered: `wine@3` where the files of that registered version are laid over the tree; None for a tree as git
+            has it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Version:
     described: str = ""
     dirty: bool = False
     url: str | None = None
+    registered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

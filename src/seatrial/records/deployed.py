@@ -53,8 +53,9 @@ class ReplicaStatus:
     """One replica as last seen.
 
     Attributes:
-        restarts: how often it was started again.
+        restarts: how often it failed and was to be started again.
         cpu_seconds, memory: of its process tree; None while it does not run.
+        cores: CPU that it used lately, in cores; None where that is not known yet.
         enforced: whether its limits are, and by what (`cgroup v1`), else why not.
         reason: why it does not run; empty while it does.
     """
@@ -63,6 +64,7 @@ class ReplicaStatus:
     ready: bool
     restarts: int = 0
     cpu_seconds: float | None = None
+    cores: float | None = None
     memory: int | None = None
     enforced: str = ""
     reason: str = ""
@@ -71,10 +73,19 @@ class ReplicaStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployStatus:
-    """A deployment as last seen by its supervisor."""
+    """A deployment as last seen by its supervisor.
+
+    Attributes:
+        url: where it answers, without a path.
+        seen: when.
+        reason: why not all of it is as wanted; while it starts, what is being done.
+        generation: of the wish that this is about; each time that one is asked for makes the next.
+    """
 
     wish: DeployWish
     state: DeployState
     replicas: tuple[ReplicaStatus, ...] = ()
     url: str = ""
     seen: datetime | None = None
+    reason: str = ""
+    generation: int = 0

@@ -53,3 +53,20 @@ class NotifySpec:
     url: str
     events: tuple[EventKind, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """A notice that a receiver never got, although it was tried again and again.
+
+    Attributes:
+        receiver: by its name.
+        subject: of the notice.
+        reason: what the last try said.
+        tries: how many there were.
+    """
+
+    receiver: str
+    subject: str
+    reason: str
+    tries: int

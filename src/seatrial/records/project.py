@@ -202,6 +202,7 @@ class Project:
         max_cells: cap of a plan.
         registry: where models are registered, and their stages.
         promotions: how each model is promoted, as far as the file says.
+        servings: for every other model: what each deployment that serves a file would make of it, by its own name.
         notify: who is told what.
         sync: where the project's code goes; None if nowhere.
     """
@@ -217,5 +218,6 @@ class Project:
     max_cells: int = 64
     registry: RegistrySpec = field(default_factory=RegistrySpec)
     promotions: tuple[PromotionSpec, ...] = ()
+    servings: tuple[PromotionSpec, ...] = ()
     notify: tuple[NotifySpec, ...] = ()
     sync: SyncSpec | None = None

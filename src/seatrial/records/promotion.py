@@ -34,6 +34,7 @@ class PromotionResult:
         number, baseline: of the versions compared; `baseline` is None where nobody held the stage.
         promoted: whether it holds the stage now; `refused` says why a passed one does not.
         report, junit: paths of the files that people read.
+        notes: what went wrong beside it and changes nothing of it: a report that could not be copied.
     """
 
     run: str
@@ -50,3 +51,4 @@ class PromotionResult:
     report: str = ""
     junit: str = ""
     url: str = ""
+    notes: tuple[str, ...] = ()

@@ -77,8 +77,9 @@ class StageRules:
 
     @property
     def final(self) -> StageSpec:
-        """The last stage: what promotion leads to (`Production`)."""
-        return self.stages[-1]
+        """What promotion leads to (`Production`): the last stage that it guards, or the last one if it guards none."""
+        guarded = [stage for stage in self.stages if stage.gate is StageGate.PROMOTION]
+        return guarded[-1] if guarded else self.stages[-1]
 
     def get(self, name: str) -> StageSpec:
         """The stage of this name, whatever its case. Raises UsageError that lists the known ones."""
@@ -103,10 +104,13 @@ class RegistrySpec:
             environment. None: SQLite in the project's workspace.
         artifacts: folder (relative to the project) or `s3://bucket/prefix` for the files of the versions; None: the
             workspace's store. An MLflow server keeps them itself.
+        ledger: database of the ledger where `url` is an MLflow server, which has none; one for all who move models
+            there. None: SQLite in the project's workspace.
     """
 
     url: str | None = None
     artifacts: str | None = None
+    ledger: str | None = None
     rules: StageRules = field(default_factory=StageRules)
 
 
@@ -266,6 +270,8 @@ class LedgerEntry:
         seq: 1, 2, 3 … without gaps, over all models.
         source: stage before; empty for a registration.
         run, report: the promotion run and the digest of its report, where there was one.
+        evidence: digest of what the line rests on (`seatrial.registry.ledger.digest_of`), so that this can't be edited
+            later either: of a registration, all that was registered; of a promotion, what the run found.
         commit, data, stack, artifact: of the version, as they were then.
         previous: `digest` of the line before; empty for the first.
         digest: `sha256:…` over all other fields, `previous` among them, so that no line can be edited or removed unseen.
@@ -282,9 +288,42 @@ class LedgerEntry:
     reason: str = ""
     run: str | None = None
     report: str | None = None
+    evidence: str | None = None
     commit: str | None = None
     data: str | None = None
     stack: str | None = None
     artifact: str = ""
     previous: str = ""
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHead:
+    """The end of the ledger, kept apart from its lines: number and digest of the last one; 0 and empty before the first.
+
+    Whoever notes it elsewhere can tell later that nothing before it was rewritten.
+    """
+
+    seq: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """All that the registry's ledger can be checked against, as it was at one moment.
+
+    Attributes:
+        entries: every line, in order.
+        head: as it is stored beside them.
+        stages: the stage that each version holds by the registry's tables, by model and number.
+        evidence: of every promotion run, by its id.
+        versions: every registered version; None where they are kept elsewhere and were not asked for.
+        damaged: number of each line that is there but can't be read as one, and why.
+    """
+
+    entries: tuple[LedgerEntry, ...]
+    head: LedgerHead
+    stages: Mapping[tuple[str, int], str]
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    versions: tuple[ModelVersion, ...] | None = None
+    damaged: Mapping[int, str] = field(default_factory=dict)

@@ -20,10 +20,25 @@ class SyncSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What one sync did. `unchanged` says that the target already had the ref's files, so nothing was written."""
+    """What one sync did, or would do.
+
+    Attributes:
+        folder: where the code is, below the target.
+        commit: of the ref.
+        branch: whose folder it is; a tag's name where a tag was copied.
+        written, removed: paths below `folder`.
+        unchanged: the target already had the ref's files, so nothing was written.
+        pruned: folders of branches that are gone, removed with everything in them.
+        notes: what was left out or left alone, and why.
+        dry_run: nothing was done; this is what would have been.
+    """
 
     folder: str
     commit: str
+    branch: str = ""
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     unchanged: bool = False
+    pruned: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    dry_run: bool = False

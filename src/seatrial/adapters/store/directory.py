@@ -2,25 +2,25 @@
 
 A directory needs no server, survives kill -9 at any point (a file appears under its digest only once it is whole and
 on disk) and may be shared by any number of processes, because writing the same bytes twice is the same as writing them
-once. Layout: `ROOT/ab/cdef…` for `sha256:abcdef…`; `ROOT/incoming/` holds files that are still being written.
+once. Layout: `ROOT/ab/cdef…` for `sha256:abcdef…`; `ROOT/incoming/` holds files that are still being written;
+`ROOT/known/` says which large files are here (see `known`).
 """
 
 import errno
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
+from seatrial.adapters.store.copying import copy_hashed, hash_file, new_file, readable, write_all
+from seatrial.adapters.store.digests import damaged, hexdigest_of, is_digest, missing, place_of
+from seatrial.adapters.store.known import LARGE, Known
 from seatrial.records import PermanentError
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_CHUNK = 1 << 20
 _ABANDONED_AFTER = 3600.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,6 +30,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._known = Known(root / "known")
 
     def put(self, data: bytes) -> str:
         """Store bytes, return their digest. Raises PermanentError if the disk is full or can't be written."""
@@ -37,52 +38,73 @@ class DirectoryStore:
         if self._holds(hexdigest, len(data)):
             return f"sha256:{hexdigest}"
         with self._incoming() as file:
-            file.write(data)
+            write_all(file, data)
             self._keep(file, hexdigest)
+            self._known.note(file.fileno())
         return f"sha256:{hexdigest}"
 
     def put_file(self, path: Path) -> str:
-        """Store a file's bytes, return their digest. Raises PermanentError if it can't be read or stored."""
-        with _readable(path) as source:
-            hexdigest = hashlib.file_digest(source, "sha256").hexdigest()
-            if self._holds(hexdigest, source.tell()):
-                return f"sha256:{hexdigest}"
-            source.seek(0)
-            with self._incoming() as file:
-                # The file may have changed since it was hashed, so what is stored is hashed again on its way.
-                hexdigest = _copy(source, file)
-                self._keep(file, hexdigest)
+        """Store a file's bytes, return their digest. Raises PermanentError if it can't be read or stored.
+
+        The digest is that of the bytes that were stored, whatever happens to the file meanwhile. What is there already
+        is read and not written.
+        """
+        with readable(path) as source:
+            hexdigest = self._found(source) or self._copied(source)
         return f"sha256:{hexdigest}"
 
     def get(self, digest: str) -> bytes:
         """The bytes. Raises PermanentError if there are none or if they no longer match their digest."""
-        hexdigest = _hexdigest(digest)
-        path = self._path(hexdigest)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise PermanentError(
-                f"there is no artifact {digest}",
-                where=str(self._root),
-                remedy="run again what made it; it was removed, or it belongs to another store",
-            ) from None
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if hashlib.sha256(data).hexdigest() != hexdigest:
-            raise PermanentError(
-                f"artifact {digest} is damaged: its bytes no longer match its digest",
-                where=str(path),
-                remedy="remove this file and run again what made it; check the disk",
-            )
+        with self._stored(digest) as source:
+            data = source.readall()
+        if hashlib.sha256(data).hexdigest() != hexdigest_of(digest):
+            raise damaged(digest, str(source.name))
         return data
+
+    def get_file(self, digest: str, path: Path) -> None:
+        """Write the bytes to `path`, which must not exist; on Btrfs and XFS both then share their blocks.
+
+        Raises PermanentError if there are none, if they no longer match their digest, or if `path` can't be written;
+        then there is no file at `path`.
+        """
+        with self._stored(digest) as source, new_file(path) as copy:
+            if copy_hashed(source, copy) != hexdigest_of(digest):
+                raise damaged(digest, str(source.name))
 
     def has(self, digest: str) -> bool:
         """Whether it is there; False for what is no digest at all."""
-        match = _DIGEST.fullmatch(digest)
-        return match is not None and self._path(match[1]).is_file()
+        return is_digest(digest) and self._path(hexdigest_of(digest)).is_file()
 
     def _path(self, hexdigest: str) -> Path:
-        return self._root / hexdigest[:2] / hexdigest[2:]
+        return self._root / place_of(hexdigest)
+
+    def _found(self, source: FileIO) -> str:
+        """The hex digest of a file whose bytes are here already; empty if they are not, or probably not."""
+        size = os.fstat(source.fileno()).st_size
+        if size >= LARGE and not self._known.may_hold(source.fileno()):
+            return ""
+        hexdigest = hash_file(source)
+        found = self._holds(hexdigest, source.tell())
+        source.seek(0)
+        return hexdigest if found else ""
+
+    def _copied(self, source: FileIO) -> str:
+        """Store a file that is new; its hex digest."""
+        with self._incoming() as file:
+            hexdigest = copy_hashed(source, file)
+            if not self._holds(hexdigest, os.fstat(file.fileno()).st_size):
+                self._keep(file, hexdigest)
+            self._known.note(file.fileno())
+        return hexdigest
+
+    @contextmanager
+    def _stored(self, digest: str) -> Iterator[FileIO]:
+        """An artifact, opened."""
+        path = self._path(hexdigest_of(digest))
+        if not path.exists():
+            raise missing(digest, str(self._root))
+        with readable(path) as file:
+            yield file
 
     def _holds(self, hexdigest: str, size: int) -> bool:
         """Whether the artifact is there in full; a file cut short by a broken disk is written anew."""
@@ -92,14 +114,16 @@ class DirectoryStore:
             return False
 
     @contextmanager
-    def _incoming(self) -> Iterator[IO[bytes]]:
+    def _incoming(self) -> Iterator[FileIO]:
         """A new temporary file beside the artifacts; gone afterwards unless it was kept."""
         directory = self._root / "incoming"
         temporary: Path | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
-                temporary = Path(file.name)
+            descriptor, name = tempfile.mkstemp(dir=directory)
+            os.close(descriptor)
+            temporary = Path(name)
+            with temporary.open("r+b", buffering=0) as file:
                 yield file
         except OSError as error:
             raise _unwritable(self._root, error) from error
@@ -107,9 +131,8 @@ class DirectoryStore:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
 
-    def _keep(self, file: IO[bytes], hexdigest: str) -> None:
+    def _keep(self, file: FileIO, hexdigest: str) -> None:
         """Make the temporary file durable, then give it its name in one step."""
-        file.flush()
         os.fchmod(file.fileno(), 0o444)
         os.fsync(file.fileno())
         path = self._path(hexdigest)
@@ -127,46 +150,12 @@ class DirectoryStore:
                         Path(entry.path).unlink(missing_ok=True)
 
 
-def _hexdigest(digest: str) -> str:
-    match = _DIGEST.fullmatch(digest)
-    if match is None:
-        raise PermanentError(
-            f"{digest!r} is no digest of an artifact", remedy="digests look like sha256:<64 hex digits>"
-        )
-    return match[1]
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> str:
-    """Copy all bytes, return the sha256 of what was copied."""
-    hashed = hashlib.sha256()
-    while chunk := source.read(_CHUNK):
-        hashed.update(chunk)
-        target.write(chunk)
-    return hashed.hexdigest()
-
-
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[BufferedReader]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
-        yield file
-
-
-def _unreadable(path: Path, error: OSError) -> PermanentError:
-    return PermanentError(
-        f"can't be read: {error.strerror}", where=str(path), remedy="check that it is there and its permissions"
-    )
 
 
 def _unwritable(root: Path, error: OSError) -> PermanentError:

@@ -1,0 +1,1 @@
+"""Adapters of the Registry port: versions, stages, tags and the ledger."""

@@ -1,0 +1,1 @@
+"""The registry's history, by alembic: one file per change of `seatrial.adapters.registry.tables`."""
