@@ -27,6 +27,17 @@ def test_snapshot_holds_what_is_there_now(work: Work) -> None:
     assert "two" == work.git("show", f"{tree}:app.py")
 
 
+def test_snapshot_leaves_large_files_as_git_has_them(work: Work) -> None:
+    """A model that was trained just now is not read, changed or new, as a file or a folder, tracked or ignored."""
+    work.write(
+        {MODEL: "trained", "weights/new": "trained", "it*.bin": "trained", "item.bin": "kept", ".gitignore": "x\ny\n"}
+    )
+    work.write({"x": "trained", "y/z/new": "trained"})
+    tree = snapshot(work.repository(), without=(MODEL, "weights", "it*.bin", "x", "y/z"))
+    assert sorted([".gitignore", "app.py", "data/train.csv", "item.bin", MODEL, "requirements.txt"]) == work.names(tree)
+    assert "m" == work.git("show", f"{tree}:{MODEL}")
+
+
 @pytest.mark.parametrize("ignored", [".seatrial/\n", ".seatrial\n", "*\n!.gitignore\n"])
 def test_snapshot_works_where_its_own_folder_is_ignored(work: Work, ignored: str) -> None:
     """Leaving `.seatrial` out does not trip over a `.gitignore` that names it as well."""

@@ -116,3 +116,21 @@ class Watching:
     def __call__(self, progress: Progress) -> None:
         """One step."""
         self.seen.append(progress)
+
+
+def blocks(project: SmallProject) -> int:
+    """Finished turns of all runs so far."""
+    files = (project.folder / ".seatrial" / "runs").glob("*/blocks.jsonl")
+    return sum(len(file.read_bytes().splitlines()) for file in files)
+
+
+def servers(project: SmallProject) -> set[int]:
+    """Processes that run below the project's runs."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.readlink().is_relative_to(project.folder / ".seatrial"):
+                found.add(int(link.parent.name))
+        except OSError:
+            continue
+    return found

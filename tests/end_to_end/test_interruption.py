@@ -10,7 +10,7 @@ import pytest
 
 from seatrial.records import Report
 from seatrial.trial.report import load_report
-from tests.end_to_end.projects import CONFIG, SmallProject, make_project
+from tests.end_to_end.projects import CONFIG, SmallProject, blocks, make_project, servers
 from tests.waiting import wait_until
 
 SLOW = CONFIG.replace("rate: 200/s", "rate: 40/s")
@@ -26,24 +26,6 @@ def start(project: SmallProject, *args: str) -> "subprocess.Popen[str]":
     """`seatrial …` in a process of its own."""
     command = [sys.executable, "-c", "from seatrial.cli.entry import main; main()", *args]
     return subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def blocks(project: SmallProject) -> int:
-    """Finished turns of all runs so far."""
-    files = (project.folder / ".seatrial" / "runs").glob("*/blocks.jsonl")
-    return sum(len(file.read_bytes().splitlines()) for file in files)
-
-
-def servers(project: SmallProject) -> set[int]:
-    """Processes that run below the project's folder."""
-    found = set()
-    for link in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if link.readlink().is_relative_to(project.folder / ".seatrial"):
-                found.add(int(link.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def shown(project: SmallProject) -> tuple[int, Report]:

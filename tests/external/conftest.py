@@ -13,8 +13,8 @@ import pytest
 from seatrial.adapters.clock import SystemClock
 from seatrial.records import TestResult, TestSpec
 from seatrial.trial.build.commands import Commands
-from seatrial.trial.build.stack import Stack, Stacks
-from seatrial.trial.external.suite import ExternalTests, Subject
+from seatrial.trial.build.stack import Stacks
+from seatrial.trial.external.suite import ExternalTests, OwnStack, Subject
 
 Run = Callable[..., TestResult]
 
@@ -80,7 +80,7 @@ def run(tmp_path: Path, url: str, project: Path, stacks: Stacks, commands: Comma
     """Run one test of the project against the deployment."""
 
     def run_test(
-        spec: TestSpec, *, stack: Stack | None = None, declared: dict[str, str] | None = None, at: str | None = None
+        spec: TestSpec, *, own: OwnStack | None = None, declared: dict[str, str] | None = None, at: str | None = None
     ) -> TestResult:
         tests = ExternalTests(tmp_path / "run", stacks, commands, os.environ)
         return tests.run(
@@ -89,7 +89,7 @@ def run(tmp_path: Path, url: str, project: Path, stacks: Stacks, commands: Comma
                 cell="forest@candidate",
                 url=at or url,
                 project=project,
-                stack=stack,
+                own=own,
                 declared=declared or {},
                 extra={"COMMIT_SHA": "1a2b3c"},
                 salt="tree",

@@ -1,15 +1,17 @@
 """Tests run by the real pytest, where they are told to run, and what goes wrong with them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from seatrial.records import TemporaryError
+from seatrial.records import StackSpec, TemporaryError
 from seatrial.records import TestSpec as Spec
 from seatrial.trial.build.commands import Commands
 from seatrial.trial.build.stack import Stacks
+from seatrial.trial.external.suite import OwnStack
 from tests.build.packages import make_wheel
 from tests.external.conftest import Run
 from tests.waiting import wait_until
@@ -110,24 +112,39 @@ def test_a_crashing_runner_is_a_result(project: Path, run: Run) -> None:
     assert "pytest ended with SIGKILL" in result.message
 
 
+def own(stacks: Stacks, project: Path, spec: StackSpec) -> OwnStack:
+    """The stack of a cell whose checkout is the project's folder."""
+    stack = stacks.provide(spec, project, salt="tree", log=project.parent / "log")
+    return OwnStack(stack=stack, spec=spec, project=project, salt="tree")
+
+
 def test_the_cells_own_stack_is_used_where_asked(project: Path, run: Run, stacks: Stacks) -> None:
     """`stack: cell` runs in the cell's environment if it holds the runner."""
     write(project, "import seatrial\ndef test_here():\n    assert seatrial\n")
-    result = run(smoke(stack="cell"), stack=stacks.host())
+    result = run(smoke(stack="cell"), own=own(stacks, project, StackSpec(host=True)))
     assert result.passed, result
 
 
-def test_a_runner_that_the_cells_stack_lacks_is_an_error_with_the_remedy(
-    project: Path, run: Run, stacks: Stacks, tmp_path: Path
-) -> None:
-    """It says what to add where."""
+def test_a_runner_that_the_cells_stack_lacks_comes_into_one_like_it(project: Path, run: Run, stacks: Stacks) -> None:
+    """The cell's own environment stays as it was measured."""
+    write(project, SMOKE.replace("import json", "import tiny, json"))
+    wheel = make_wheel(project / "wheels", "tiny")
+    (project / "requirements.txt").write_text(f"./wheels/{wheel.name}\n")
+    cell = own(stacks, project, StackSpec())
+    result = run(smoke(stack="cell"), own=cell)
+    assert result.passed, result
+    assert not own(stacks, project, StackSpec()).stack.has("pytest")
+
+
+def test_nothing_is_installed_into_seatrials_own_environment(project: Path, run: Run, stacks: Stacks) -> None:
+    """A runner that it lacks is an error that says what to do."""
     write(project, SMOKE)
-    wheel = make_wheel(tmp_path / "wheels", "tiny")
-    stack = stacks.provide_named((str(wheel),), log=tmp_path / "log")
-    result = run(smoke(stack="cell"), stack=stack)
+    cell = own(stacks, project, StackSpec(host=True))
+    without = replace(cell, stack=replace(cell.stack, packages=()))
+    result = run(smoke(stack="cell"), own=without)
     assert not result.passed
-    assert "pytest is not installed in the stack of forest@candidate" in result.message
-    assert "add pytest to" in result.message
+    assert "pytest is not installed in the environment of seatrial" in result.message
+    assert "install pytest there" in result.message
 
 
 def test_a_requirements_file_gets_the_runner_added(project: Path, run: Run) -> None:

@@ -240,8 +240,25 @@ def test_a_mixed_cell_that_failed_is_an_effect_without_figure() -> None:
 
 
 def test_a_new_deployment_without_limits_is_inconclusive() -> None:
-    """There is nothing to hold it to."""
-    assert Verdict.INCONCLUSIVE is report(seen(new=True)).verdict
+    """There is nothing to hold it to: that it answers is not enough."""
+    found = report(seen(new=True))
+    assert Verdict.INCONCLUSIVE is found.verdict
+    assert "nothing says whether it is good enough" in only(found).reasons[0]
+
+
+def test_a_new_deployment_passes_by_its_tests() -> None:
+    """They are what it is held to."""
+    tests = {"forest@candidate": a_test("forest@candidate", passed=True)}
+    assert Verdict.PASS is report(seen(new=True, tests=tests)).verdict
+
+
+def test_a_new_deployment_that_fails_requests_fails_whatever_its_tests_say() -> None:
+    """Without a baseline the margin of the errors is held against a service that fails none."""
+    tests = {"forest@candidate": a_test("forest@candidate", passed=True)}
+    errors: list[str | None] = ["http_5xx" if index % 10 == 0 else None for index in range(COUNT)]
+    found = report(seen(new=True, tests=tests, errors=errors))
+    assert Verdict.FAIL is found.verdict
+    assert only(found).reasons[0].startswith("errors: ")
 
 
 def test_a_new_deployment_is_held_to_its_limits() -> None:

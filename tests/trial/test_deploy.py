@@ -8,6 +8,7 @@ import pytest
 
 from seatrial.records import Cell, DeploymentSpec, HealthSpec, Role, Stage, UsageError
 from seatrial.testing import FakeClock, FakeRuntime, Script
+from seatrial.trial.build.commands import StoppedError
 from seatrial.trial.cells import CellRun
 from seatrial.trial.deploy import Starter, command_line
 from seatrial.trial.progress import unwatched
@@ -17,7 +18,10 @@ CELL = "forest@candidate"
 
 
 def started(
-    tmp_path: Path, script: Script, answer: Callable[[httpx.Request], httpx.Response]
+    tmp_path: Path,
+    script: Script,
+    answer: Callable[[httpx.Request], httpx.Response],
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[CellRun, FakeRuntime]:
     """A cell after its start, with a health path that answers so."""
     spec = DeploymentSpec(
@@ -27,7 +31,7 @@ def started(
     clock = FakeClock()
     runtime = FakeRuntime(clock, {CELL: script})
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        starter = Starter(run="r", runtime=runtime, clock=clock, http=http, check=lambda: None)
+        starter = Starter(run="r", runtime=runtime, clock=clock, http=http, check=check)
         starter.start(cell, project=tmp_path, env={"NAME": "a b"}, log=tmp_path / "log")
     return cell, runtime
 
@@ -74,6 +78,17 @@ def test_another_who_answers_on_its_port_is_not_taken_for_it(tmp_path: Path) -> 
     cell, runtime = started(tmp_path, script, lambda _: httpx.Response(200))
     assert not cell.lives
     assert 3 == len({instance.launch.port for instance in runtime.instances})
+
+
+def test_a_stopped_trial_stops_the_cell_and_does_not_blame_it(tmp_path: Path) -> None:
+    """It has not failed: nobody waited for it any more."""
+
+    def stopped() -> None:
+        raise StoppedError("the trial was interrupted")
+
+    cell, runtime = started(tmp_path, Script(), lambda _: httpx.Response(200), check=stopped)
+    assert cell.lives
+    assert (None, 1) == (cell.url, runtime.instances[0].stops)
 
 
 @pytest.mark.parametrize("command", ["a && b", "a | b", "a > b", "", "'unclosed"])

@@ -55,6 +55,7 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         max_cells=given.max_cells,
         registry=registering.to_registry(given.registry),
         promotions=registering.to_promotions(given),
+        servings=registering.to_servings(given),
         notify=registering.to_receivers(given.notify),
         sync=registering.to_sync(given.sync),
     )

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from seatrial.config.invalid import InvalidError
 from seatrial.config.schema import (
@@ -15,12 +16,14 @@ from seatrial.config.schema import (
 )
 from seatrial.records import (
     NotifySpec,
+    Project,
     PromotionSpec,
     RegistrySpec,
     StageGate,
     StageRules,
     StageSpec,
     SyncSpec,
+    UsageError,
 )
 
 
@@ -29,7 +32,7 @@ def to_registry(given: RegistryInput) -> RegistrySpec:
     rules = StageRules(break_glass=given.break_glass)
     if given.stages is not None:
         rules = StageRules(stages=tuple(_stages(given.stages)), break_glass=given.break_glass)
-    return RegistrySpec(url=given.url, artifacts=given.artifacts, rules=rules)
+    return RegistrySpec(url=given.url, artifacts=given.artifacts, ledger=given.ledger, rules=rules)
 
 
 def _stages(given: dict[str, StageInput]) -> Iterator[StageSpec]:
@@ -75,6 +78,46 @@ def to_promotions(given: ProjectInput) -> tuple[PromotionSpec, ...]:
     return tuple(_promotion(name, model, given) for name, model in given.models.items())
 
 
+def to_servings(given: ProjectInput) -> tuple[PromotionSpec, ...]:
+    """How a model that is not under `models` would be promoted: one for each deployment that says what it serves."""
+    found = ((name, _served_path(name, given)) for name in given.deployments)
+    return tuple(PromotionSpec(model=name, deployment=name, path=path) for name, path in found if path)
+
+
+def promotion_of(model: str, project: Project) -> PromotionSpec:
+    """How a model is promoted: by its entry under `models`, else by the deployment of its name, else by the only one.
+
+    Raises:
+        UsageError: nothing says so; the remedy shows what to add.
+    """
+    named = next((spec for spec in project.promotions if spec.model == model), None)
+    if named is not None:
+        return named
+    deployments = [deployment.name for deployment in project.deployments]
+    deployment = _one_for(model, deployments)
+    if deployment is None:
+        raise _unclear(
+            model, f"which deployment serves model {model!r} isn't clear", "deployment", " or ".join(deployments)
+        )
+    serving = next((spec for spec in project.servings if spec.deployment == deployment), None)
+    if serving is None:
+        raise _unclear(
+            model, f"where deployment {deployment!r} expects the files of {model!r} isn't clear", "path", "…"
+        )
+    return replace(serving, model=model)
+
+
+def _unclear(model: str, what: str, key: str, value: str) -> UsageError:
+    return UsageError(what, where="seatrial.yaml: models", remedy=f"add models: {{{model}: {{{key}: {value}}}}}")
+
+
+def _one_for(model: str, deployments: Sequence[str]) -> str | None:
+    """The deployment of the model's name, or the only one there is."""
+    if model in deployments:
+        return model
+    return deployments[0] if len(deployments) == 1 else None
+
+
 def _promotion(name: str, given: ModelInput, project: ProjectInput) -> PromotionSpec:
     deployment = given.deployment or _deployment_for(name, project)
     if deployment not in project.deployments:
@@ -92,21 +135,19 @@ def _promotion(name: str, given: ModelInput, project: ProjectInput) -> Promotion
 
 
 def _deployment_for(name: str, project: ProjectInput) -> str:
-    if name in project.deployments:
-        return name
-    if len(project.deployments) == 1:
-        return next(iter(project.deployments))
-    raise InvalidError(
-        ("models", name),
-        "which deployment serves it isn't clear",
-        f"add deployment: {' or '.join(project.deployments)}",
-    )
+    deployment = _one_for(name, list(project.deployments))
+    if deployment is None:
+        raise InvalidError(
+            ("models", name),
+            "which deployment serves it isn't clear",
+            f"add deployment: {' or '.join(project.deployments)}",
+        )
+    return deployment
 
 
 def _path_for(name: str, deployment: str, project: ProjectInput) -> str:
-    served = project.deployments[deployment].serve
-    path = shlex.split(served)[0] if served else ""
-    if not path or ":" in path:
+    path = _served_path(deployment, project)
+    if not path:
         raise InvalidError(
             ("models", name),
             f"where deployment {deployment!r} expects the model's files isn't clear",
@@ -115,24 +156,36 @@ def _path_for(name: str, deployment: str, project: ProjectInput) -> str:
     return path
 
 
+def _served_path(deployment: str, project: ProjectInput) -> str:
+    """The file or folder after `serve:`; empty where the deployment is no model server or loads a Python object."""
+    try:
+        words = shlex.split(project.deployments[deployment].serve or "")
+    except ValueError:  # a quotation mark without its other one: starting it will say so
+        return ""
+    return words[0] if words and ":" not in words[0] else ""
+
+
 def _test(given: ModelTestInput) -> tuple[str, str]:
     return ("pytest", given.pytest) if given.pytest is not None else ("behave", given.behave or "")
 
 
 def to_receivers(given: Sequence[NotifyInput]) -> tuple[NotifySpec, ...]:
-    """Who is told what."""
-    return tuple(
-        NotifySpec(
-            name=each.name or _receiver(each.url, place), url=each.url, events=each.events, verdicts=each.verdicts
-        )
-        for place, each in enumerate(given, start=1)
-    )
+    """Who is told what. Raises InvalidError for two receivers of one name."""
+    specs: list[NotifySpec] = []
+    for place, each in enumerate(given, start=1):
+        name = each.name or _receiver(each.url, place)
+        if name in {spec.name for spec in specs}:
+            raise InvalidError(
+                ("notify", place - 1, "name"), f"two receivers are called {name!r}", "give each a name of its own"
+            )
+        specs.append(NotifySpec(name=name, url=each.url, events=each.events, verdicts=each.verdicts))
+    return tuple(specs)
 
 
 def _receiver(url: str, place: int) -> str:
     """A name that shows nothing of a URL but its scheme."""
     scheme = url.partition("://")[0] if "://" in url else ""
-    return f"{scheme} {place}" if scheme.isalnum() else f"receiver {place}"
+    return f"{scheme}-{place}" if scheme.isalnum() else f"receiver-{place}"
 
 
 def to_sync(given: SyncInput | None) -> SyncSpec | None:

@@ -250,6 +250,11 @@ class RegistryInput(Strict):
     artifacts: Text | None = Field(
         None, description="Folder or `s3://bucket/prefix` for the files of versions. Default: `.seatrial/store`."
     )
+    ledger: Text | None = Field(
+        None,
+        description="With an MLflow server, which keeps no ledger: the database (`postgresql://…`) of the one that all "
+        "who move models there share. Default: SQLite in `.seatrial/`.",
+    )
     stages: dict[Name, StageInput] | None = Field(
         None,
         description="Stages in their order; the first is where every version begins. Default: None, Staging, and "

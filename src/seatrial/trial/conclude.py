@@ -34,8 +34,8 @@ from seatrial.trial.compare.functions import Function
 from seatrial.trial.compare.pairs import Pair, Side
 from seatrial.trial.drive.requests import RequestSet
 from seatrial.trial.report import compose_headline
-from seatrial.trial.report.verdicts import failure_sentence
 from seatrial.trial.samples import CellSamples
+from seatrial.wording.verdicts import failure_sentence
 
 QUANTILE_LEVELS = 200
 
@@ -126,7 +126,10 @@ def conclude(seen: Seen, about: Circumstances) -> Report:
 
 
 def _plan_notes(plan: Plan) -> tuple[str, ...]:
-    added = tuple(f"{name} is new: it has no baseline, so only its limits are judged" for name in plan.added)
+    added = tuple(
+        f"{name} is new: it has no baseline, so its tests, its limits and the requests that it fails judge it"
+        for name in plan.added
+    )
     removed = tuple(f"{name} was removed by this change" for name in plan.removed)
     return (*added, *removed, *plan.notes)
 
@@ -165,6 +168,8 @@ def _deployment(seen: Seen, name: str, comparisons: Sequence[Comparison], about:
     judged = [*_judged_cells(cells), *_judged_tests(cells), *_judged_gates(comparisons)]
     if not judged:
         judged = [(Verdict.INCONCLUSIVE, "nothing was judged: no metric is gated and no test ran")]
+    elif _is_untold(seen.plan, cells, comparisons):
+        judged.append((Verdict.INCONCLUSIVE, _UNTOLD))
     judged.sort(key=lambda found: -found[0].severity)
     return DeploymentReport(
         name=name,
@@ -175,6 +180,21 @@ def _deployment(seen: Seen, name: str, comparisons: Sequence[Comparison], about:
         stack=_stack_change(cells),
         attribution=_attribution(seen, name, comparisons, about.confidence),
     )
+
+
+_UNTOLD = "nothing says whether it is good enough: there is no baseline to compare with, no metric has a limit and no test ran"
+
+
+def _is_untold(plan: Plan, cells: Sequence[CellSummary], comparisons: Sequence[Comparison]) -> bool:
+    """Whether a deployment without a baseline was neither tested nor held to a limit of the project's.
+
+    That it answers its requests can fail it and is no reason to pass.
+    """
+    if any(cell.role is not Role.CANDIDATE or cell.result.tests or cell.result.failure for cell in cells):
+        return False
+    candidate = plan.cell(cells[0].deployment, Role.CANDIDATE) if cells else None
+    limited = {spec.name for spec in candidate.deployment.metrics if spec.limit is not None} if candidate else set()
+    return not any(c.verdict is not None and c.metric in limited for c in comparisons)
 
 
 def _judged_cells(cells: Sequence[CellSummary]) -> list[tuple[Verdict, str]]:

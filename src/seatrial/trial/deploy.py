@@ -10,6 +10,7 @@ import httpx
 
 from seatrial.ports import Clock, Launch, Runtime
 from seatrial.records import PermanentError, SeatrialError, Stage, TemporaryError, UsageError
+from seatrial.trial.build.commands import StoppedError
 from seatrial.trial.cells import CellRun
 
 ATTEMPTS = 3
@@ -28,7 +29,7 @@ class Starter:
         runtime: starts the processes.
         clock: for the deadline.
         http: asks the health paths.
-        check: raises TemporaryError once the trial was interrupted, so that nobody waits for a deadline any more.
+        check: raises StoppedError once the trial was interrupted, so that nobody waits for a deadline any more.
     """
 
     run: str
@@ -48,6 +49,8 @@ class Starter:
                 self._launch_on_a_free_port(cell, project, env, log)
             else:
                 cell.ready_seconds = self._wait_until_healthy(cell, cell.cell.deployment.url)
+        except StoppedError:
+            cell.stop()
         except SeatrialError as error:
             cell.fail(error, log_tail=cell.instance.log_tail() if cell.instance else "")
             cell.stop()
@@ -93,7 +96,7 @@ class Starter:
         while True:
             self.check()
             _check_alive(cell)
-            seen = self._ask(url + health.path, max(min(LONGEST_LOOK, end - self.clock.monotonic()), 0.01))
+            seen = ask_health(self.http, url + health.path, max(min(LONGEST_LOOK, end - self.clock.monotonic()), 0.01))
             _check_alive(cell)
             if seen is None:
                 return self.clock.monotonic() - began
@@ -106,15 +109,16 @@ class Starter:
             self.clock.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
-    def _ask(self, url: str, timeout: float) -> str | None:
-        """None if it is healthy, otherwise what was seen instead."""
-        try:
-            answer = self.http.get(url, timeout=timeout)
-        except httpx.TimeoutException:
-            return "did not answer in time"
-        except httpx.HTTPError as error:
-            return f"could not be asked ({error or type(error).__name__})"
-        return None if answer.status_code < httpx.codes.BAD_REQUEST else f"answered {answer.status_code}"
+
+def ask_health(http: httpx.Client, url: str, timeout: float) -> str | None:
+    """None if what answers at `url` within `timeout` seconds is healthy, otherwise what was seen instead."""
+    try:
+        answer = http.get(url, timeout=timeout)
+    except httpx.TimeoutException:
+        return "did not answer in time"
+    except httpx.HTTPError as error:
+        return f"could not be asked ({error or type(error).__name__})"
+    return None if answer.status_code < httpx.codes.BAD_REQUEST else f"answered {answer.status_code}"
 
 
 def command_line(text: str, env: Mapping[str, str], *, where: str) -> list[str]:

@@ -15,11 +15,14 @@ from seatrial.records import (
     Inputs,
     Plan,
     Project,
+    PromotionResult,
     Report,
     Role,
     Run,
+    RunKind,
     RunState,
     Stage,
+    Undelivered,
     UsageError,
     Version,
 )
@@ -39,7 +42,60 @@ Event = tuple[datetime, str, dict[str, Any]]
 def list_runs(tools: Tools, limit: int) -> list[Run]:
     """The latest runs, newest first; what killed ones left behind is cleaned up on the way."""
     clean_up_after_the_dead(tools)
-    return tools.journal.runs(limit)
+    return [_as_it_stands(run) for run in tools.journal.runs(limit)]
+
+
+def _as_it_stands(run: Run) -> Run:
+    """A promotion whose process is gone stays open in the journal, to be gone on with, but runs no more."""
+    if run.kind is RunKind.PROMOTION and run.state is RunState.RUNNING and RunFolder(Path(run.folder)).is_abandoned():
+        return replace(run, state=RunState.ABANDONED)
+    return run
+
+
+def notes_on(tools: Tools, runs: Sequence[Run]) -> list[str]:
+    """What the list of runs doesn't show of these: which can be gone on with, and which notices never arrived."""
+    open_ = [run.id for run in runs if run.kind is RunKind.PROMOTION and run.state is RunState.ABANDONED]
+    lost = tools.journal.kept(Undelivered.__name__, [run.id for run in runs])
+    return [
+        *(f"{run} was cut off; go on with it: seatrial resume {run}" for run in open_),
+        *(f"{run}: {_lost(msgspec.convert(body, Undelivered))}" for run, body in lost),
+    ]
+
+
+def _lost(notice: Undelivered) -> str:
+    return f"{notice.receiver} did not get {notice.subject!r}: {notice.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPromotion:
+    """A promotion that ended; `report` is of the trial in it, None where it came to none."""
+
+    result: PromotionResult
+    report: Report | None = None
+    lost: tuple[str, ...] = ()
+
+
+def past_promotion(tools: Tools, name: str) -> PastPromotion | None:
+    """What became of a promotion; None if the run is none.
+
+    Raises:
+        UsageError: there is no such run, or it has not ended.
+    """
+    run = _as_it_stands(tools.journal.find(name))
+    if run.kind is not RunKind.PROMOTION:
+        return None
+    result = _last(tools.journal.events(run.id), PromotionResult)
+    if result is not None:
+        report = load_report(tools.store.get(run.report)) if run.report and tools.store.has(run.report) else None
+        lost = tools.journal.kept(Undelivered.__name__, [run.id])
+        return PastPromotion(
+            result=result, report=report, lost=tuple(_lost(msgspec.convert(body, Undelivered)) for _, body in lost)
+        )
+    if run.state is RunState.RUNNING:
+        raise UsageError(f"run {run.id} is still going", remedy="wait for it to end")
+    if run.state is RunState.ABANDONED:
+        raise UsageError(f"run {run.id} was cut off", remedy=f"seatrial resume {run.id} goes on with it")
+    raise UsageError(f"run {run.id} came to no result: {run.headline or 'it was given up'}", remedy="promote it again")
 
 
 def past_report(tools: Tools, name: str) -> Report:

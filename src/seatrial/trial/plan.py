@@ -34,11 +34,11 @@ def make_plan(
     for deployment in chosen:
         was = deployment if change.baseline.url else before.get(deployment.name)
         if was is not None:
-            cells.append(_cell(_as_judged(was, deployment), change.baseline, Role.BASELINE))
+            cells.append(_cell(as_judged(was, deployment), change.baseline, Role.BASELINE))
         cells.append(_cell(deployment, change.candidate, Role.CANDIDATE, change.changed_axes))
         if was is not None and deployment.url is None:
             cells.extend(
-                _cell(_as_judged(deployment if axis is Axis.CODE else was, deployment), version, Role.MIXED, (axis,))
+                _cell(as_judged(deployment if axis is Axis.CODE else was, deployment), version, Role.MIXED, (axis,))
                 for axis, version in (mixed or {}).items()
             )
     _check_size(cells, candidate, attributed=bool(mixed))
@@ -50,14 +50,20 @@ def make_plan(
     )
 
 
-def _chosen(project: Project, only: Collection[str]) -> list[DeploymentSpec]:
+def deployment_of(project: Project, name: str, *, where: str) -> DeploymentSpec:
+    """The deployment of this name. Raises UsageError that suggests the nearest; `where` says who asked for it."""
+    found = next((deployment for deployment in project.deployments if deployment.name == name), None)
+    if found is not None:
+        return found
     names = [deployment.name for deployment in project.deployments]
-    for name in only:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise UsageError(f"there is no deployment {name!r}", where="--only", remedy=hint)
-    return [deployment for deployment in project.deployments if not only or deployment.name in only]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    raise UsageError(f"there is no deployment {name!r}", where=where, remedy=hint)
+
+
+def _chosen(project: Project, only: Collection[str]) -> list[DeploymentSpec]:
+    wanted = {deployment_of(project, name, where="--only").name for name in only}
+    return [deployment for deployment in project.deployments if not wanted or deployment.name in wanted]
 
 
 def _check_url(baseline: Version, chosen: Sequence[DeploymentSpec]) -> None:
@@ -69,8 +75,8 @@ def _check_url(baseline: Version, chosen: Sequence[DeploymentSpec]) -> None:
         )
 
 
-def _as_judged(starts: DeploymentSpec, judged: DeploymentSpec) -> DeploymentSpec:
-    """How one version starts, with the requests, tests and metrics that both versions get."""
+def as_judged(starts: DeploymentSpec, judged: DeploymentSpec) -> DeploymentSpec:
+    """How `starts` starts, with the requests, tests and metrics of `judged`, which both versions get."""
     return replace(starts, requests=judged.requests, tests=judged.tests, metrics=judged.metrics)
 
 

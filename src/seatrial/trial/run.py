@@ -4,23 +4,28 @@ Whatever happens on the way (a cell that fails, Ctrl-C, an error of our own) eve
 and everything that was measured is in the report.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial.config import CONFIG_NAME, load_project, read_project
-from seatrial.records import Axis, Change, Plan, Project, Report, Run, RunState, SeatrialError, UsageError, Verdict
+from seatrial.records import Axis, Change, Project, Report, Run, RunKind, RunState, SeatrialError, UsageError, Verdict
+from seatrial.trial.build.commands import StoppedError
 from seatrial.trial.change.checkout import prune
 from seatrial.trial.change.find import find_change, mixed_version
 from seatrial.trial.change.git import Repository, open_repository
 from seatrial.trial.change.versions import WORKTREE
 from seatrial.trial.plan import make_plan
+from seatrial.trial.planned import Planned
 from seatrial.trial.progress import Watcher
 from seatrial.trial.report import ReportPaths, write_reports
 from seatrial.trial.stages import Stages
 from seatrial.trial.tools import Tools
 from seatrial.trial.workspace import RunFolder, new_run
+
+LISTENING = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +58,6 @@ class Outcome:
     interrupted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """What is decided before anything runs."""
-
-    project: Project
-    repository: Repository
-    change: Change
-    plan: Plan
-
-
 def run_trial(request: TrialRequest, tools: Tools, watch: Watcher) -> Outcome:
     """Run a whole trial.
 
@@ -71,16 +66,58 @@ def run_trial(request: TrialRequest, tools: Tools, watch: Watcher) -> Outcome:
         PermanentError: the reports can't be written.
     """
     clean_up_after_the_dead(tools)
-    planned = plan_trial(request, tools)
+    return carry_out(plan_trial(request, tools), tools, watch, out=request.out)
+
+
+def carry_out(
+    planned: Planned, tools: Tools, watch: Watcher, *, out: Path | None = None, stop: threading.Event | None = None
+) -> Outcome:
+    """Run what was planned, from the checkouts to the reports; from any thread.
+
+    Args:
+        planned: what is to be run.
+        tools: the surroundings.
+        watch: told of the progress.
+        out: a further folder for the reports.
+        stop: once set, the trial ends as after Ctrl-C, which reaches the main thread only.
+
+    Raises:
+        UsageError: what the user can mend, found before anything was driven.
+        PermanentError: the reports can't be written.
+    """
     with new_run(tools.workspace, tools.clock) as folder, _entered(planned, folder, tools) as run:
-        stages = Stages(planned.project, planned.repository, planned.change, planned.plan, folder, tools, watch)
-        interrupted = _run_stages(stages)
+        stages = Stages(planned, folder, tools, watch)
+        with _cancelled_by(stop, stages):
+            interrupted = _run_stages(stages)
         report = stages.report(complete=not interrupted)
         paths = write_reports(report, folder.root)
         run.finish(report, paths, interrupted=interrupted)
-        if request.out is not None:
-            paths = _write_copies(report, request.out)
+        if out is not None:
+            paths = _write_copies(report, out)
     return Outcome(report=report, paths=paths, interrupted=interrupted)
+
+
+@contextmanager
+def _cancelled_by(stop: threading.Event | None, stages: Stages) -> Iterator[None]:
+    """Cancel the stages once `stop` is set, until the block ends."""
+    if stop is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def listen() -> None:
+        while not ended.is_set():
+            if stop.wait(LISTENING):
+                stages.cancel()
+                return
+
+    listener = threading.Thread(target=listen, name="stop", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        listener.join()
 
 
 def _write_copies(report: Report, folder: Path) -> ReportPaths:
@@ -96,11 +133,10 @@ def _run_stages(stages: Stages) -> bool:
     """Build, deploy, drive and test; whether it was interrupted. Everything is stopped afterwards."""
     with stages.stopping_everything():
         try:
-            stages.prepare()
-            stages.deploy()
-            stages.drive()
-            stages.test()
-        except KeyboardInterrupt:
+            for stage in (stages.prepare, stages.deploy, stages.drive, stages.test):
+                stage()
+                stages.check()
+        except (KeyboardInterrupt, StoppedError):
             stages.cancel()
             return True
     return False
@@ -110,7 +146,7 @@ def plan_trial(request: TrialRequest, tools: Tools) -> Planned:
     """Find the change and plan the cells; nothing is started. Raises UsageError."""
     repository = open_repository(tools.project)
     working = load_project(tools.project)
-    axes = _axes(working)
+    axes = axis_patterns(working)
     change = find_change(
         repository,
         base=request.base,
@@ -129,7 +165,7 @@ def plan_trial(request: TrialRequest, tools: Tools) -> Planned:
     return Planned(project=project, repository=repository, change=change, plan=replace(plan, notes=notes))
 
 
-def _axes(project: Project) -> Mapping[Axis, tuple[str, ...]]:
+def axis_patterns(project: Project) -> Mapping[Axis, tuple[str, ...]]:
     """The configured patterns; the requests and labels of the trial itself are no training data."""
     specs = [deployment.requests for deployment in project.deployments if deployment.requests is not None]
     own = tuple(dict.fromkeys(f"/{file}" for spec in specs for file in (spec.file, spec.labels) if file))
@@ -149,20 +185,36 @@ def _project_of(repository: Repository, tree: str | None, otherwise: Project) ->
 
 
 def _baseline_project(repository: Repository, change: Change, candidate: Project) -> tuple[Project, str]:
-    """How the baseline starts: by its own configuration, or by the candidate's where it has none that can be read."""
-    text = _config_text(repository, change.baseline.tree)
+    """How the baseline starts, and the note on it."""
+    if change.baseline.url:
+        return candidate, ""
+    return own_project(
+        repository, change.baseline.tree, whose="the baseline", otherwise=candidate, as_in="the candidate's"
+    )
+
+
+def own_project(
+    repository: Repository, tree: str | None, *, whose: str, otherwise: Project, as_in: str
+) -> tuple[Project, str]:
+    """The configuration by which a version starts: its own, or another where it has none that can be read.
+
+    Args:
+        repository: of the project.
+        tree: of the version.
+        whose: the version, for the note.
+        otherwise: the configuration that stands in.
+        as_in: whose that is, for the note.
+
+    Returns:
+        The configuration, and the note that says why it isn't the version's own; empty where it is.
+    """
+    text = _config_text(repository, tree)
     if text is None:
-        return (
-            candidate,
-            "" if change.baseline.url else f"the baseline has no {CONFIG_NAME}: it is started as the candidate's says",
-        )
+        return otherwise, f"{whose} has no {CONFIG_NAME}: it is started as {as_in} says"
     try:
-        return read_project(text, where=f"{CONFIG_NAME} of the baseline", default_name=candidate.name), ""
+        return read_project(text, where=f"{CONFIG_NAME} of {whose}", default_name=otherwise.name), ""
     except UsageError as error:
-        return (
-            candidate,
-            f"the baseline's {CONFIG_NAME} can't be read ({error.what}): it is started as the candidate's says",
-        )
+        return otherwise, f"{whose}'s {CONFIG_NAME} can't be read ({error.what}): it is started as {as_in} says"
 
 
 def _config_text(repository: Repository, tree: str | None) -> str | None:
@@ -187,10 +239,13 @@ def _attribution_notes(request: TrialRequest, change: Change) -> tuple[str, ...]
 
 
 def clean_up_after_the_dead(tools: Tools) -> None:
-    """Stop and remove what killed trials left behind: processes, checkouts, and their open entries in the journal."""
+    """Stop and remove what killed trials left behind: processes, checkouts, and their open entries in the journal.
+
+    A promotion is not dead with its process: it goes on in the next one, and only the trial in it begins anew.
+    """
     for run in tools.journal.running():
         folder = RunFolder(Path(run.folder))
-        if not folder.is_abandoned():
+        if run.kind is not RunKind.TRIAL or not folder.is_abandoned():
             continue
         tools.runtime.sweep(folder.mark)
         try:

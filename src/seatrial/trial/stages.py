@@ -9,11 +9,11 @@ import httpx
 import numpy as np
 
 from seatrial.judge import LookSchedule
-from seatrial.records import BlockSamples, Change, Inputs, Plan, Project, Report, Role, SeatrialError, Stage
+from seatrial.records import BlockSamples, Inputs, Plan, Project, Report, Role, SeatrialError, Stage
 from seatrial.trial import scrape
+from seatrial.trial.build.commands import StoppedError
 from seatrial.trial.build.prepare import Preparation
 from seatrial.trial.cells import CellRun, UsageSampler
-from seatrial.trial.change.git import Repository
 from seatrial.trial.compare.functions import Function, load_functions
 from seatrial.trial.conclude import Circumstances, Seen, compare_all, conclude, is_settled
 from seatrial.trial.deploy import Starter
@@ -21,8 +21,10 @@ from seatrial.trial.drive.lanes import Lane
 from seatrial.trial.drive.requests import RequestSet, load_requests
 from seatrial.trial.drive.rounds import drive
 from seatrial.trial.drive.schedule import block_count
+from seatrial.trial.planned import Planned
 from seatrial.trial.progress import Progress, Watcher
 from seatrial.trial.samples import BlockLog, gather, write_parquet
+from seatrial.trial.served import check_served
 from seatrial.trial.tools import Tools
 from seatrial.trial.workspace import RunFolder
 
@@ -34,19 +36,10 @@ INTERRUPTIBLE = 0.2
 class Stages:
     """One trial on its way: its cells and what was seen of them."""
 
-    def __init__(
-        self,
-        project: Project,
-        repository: Repository,
-        change: Change,
-        plan: Plan,
-        folder: RunFolder,
-        tools: Tools,
-        watch: Watcher,
-    ) -> None:
-        self._project = project
-        self._change = change
-        self._plan = plan
+    def __init__(self, planned: Planned, folder: RunFolder, tools: Tools, watch: Watcher) -> None:
+        self._project = planned.project
+        self._change = planned.change
+        self._plan = planned.plan
         self._folder = folder
         self._tools = tools
         self._watch = watch
@@ -56,9 +49,9 @@ class Stages:
         self._rows: dict[str, RequestSet] = {}
         self._functions: dict[str, dict[str, Function]] = {}
         self._blocks: list[BlockSamples] = []
-        self._confidence = project.confidence
-        self._cells = {cell.id: CellRun(cell, watch) for cell in plan.cells}
-        self._preparation = Preparation(repository, folder, tools)
+        self._confidence = planned.project.confidence
+        self._cells = {cell.id: CellRun(cell, watch) for cell in planned.plan.cells}
+        self._preparation = Preparation(planned, folder, tools)
         self._sampler = UsageSampler(list(self._cells.values()), tools.clock)
 
     @contextmanager
@@ -72,13 +65,17 @@ class Stages:
             self._preparation.remove_checkouts()
 
     def cancel(self) -> None:
-        """Tell what runs in threads to end."""
+        """Tell everything that is under way to end; from any thread."""
         self._preparation.cancel()
+
+    def check(self) -> None:
+        """Raise StoppedError once `cancel` was called."""
+        self._preparation.check()
 
     def prepare(self) -> None:
         """Check the requests, then make every cell's files, software stack and build."""
         with self._timed("build", "building"):
-            self._preparation.check_out(self._plan, self._cells)
+            self._preparation.check_out(self._cells)
             self._load_inputs()
             self._each(self._living(), self._preparation.prepare, PREPARING)
 
@@ -93,6 +90,7 @@ class Stages:
                 check=self._preparation.check,
             )
             self._each(self._living(), lambda cell: self._start(cell, starter), STARTING)
+            self._check_served(http)
 
     def drive(self) -> None:
         """Send the requests to every healthy cell, in turns; each finished turn is on disk before the next."""
@@ -112,6 +110,7 @@ class Stages:
                 )
             finally:
                 log.close()
+            self._preparation.check()
             if summary.stopped:
                 self._notes.append(
                     f"the verdict was settled after {summary.rounds} of {summary.planned} rounds, so driving stopped"
@@ -132,7 +131,7 @@ class Stages:
         """Compare, judge, and put everything into one record."""
         self._watch(Progress(stage=Stage.MEASURE, detail="comparing"))
         began = self._tools.clock.monotonic()
-        self._keep_results()
+        self._keep_results(complete=complete)
         if self._folder.blocks.exists():
             write_parquet(self._folder.blocks, self._folder.samples)
         report = conclude(self._seen(), self._circumstances(complete=complete))
@@ -158,6 +157,18 @@ class Stages:
             pool.shutdown(wait=True, cancel_futures=True)
         for future in futures:
             future.result()
+
+    def _check_served(self, http: httpx.Client) -> None:
+        """Hold what each model server says that it serves against what was registered."""
+        for cell in self._living():
+            layer, prepared = self._preparation.layer(cell), self._preparation.of(cell)
+            if layer is None or prepared is None or cell.url is None or not cell.cell.deployment.served:
+                continue
+            try:
+                check_served(cell.url, layer, prepared.project, http)
+            except SeatrialError as error:
+                cell.fail(error)
+                self._stop(cell)
 
     @contextmanager
     def _timed(self, name: str, detail: str) -> Iterator[None]:
@@ -250,14 +261,19 @@ class Stages:
             )
 
     def _stopping_rule(self, lanes: Sequence[Lane]) -> Callable[[int], bool]:
-        """With `until: decided`: look at times fixed beforehand, at a level that permits it, and stop once all is settled."""
+        """Stop once the trial is cancelled, and with `until: decided` once all is settled.
+
+        That is looked at at times fixed beforehand, at a level that permits it.
+        """
         if self._project.until == "all":
-            return lambda _block: False
+            return lambda _block: self._preparation.cancelled
         budget = max(block_count(lane.total, lane.spec.rate, lane.spec.block) for lane in lanes)
         schedule = LookSchedule.geometric(budget, confidence=self._project.confidence)
 
         def settled(block: int) -> bool:
             done = block + 1
+            if self._preparation.cancelled:
+                return True
             if not schedule.is_look(done):
                 return False
             self._confidence = schedule.confidence_at(done)
@@ -276,14 +292,16 @@ class Stages:
             cell.enter(Stage.TEST, spec.name)
             try:
                 cell.tests.append(self._preparation.run_test(cell, spec))
+            except StoppedError:
+                raise
             except SeatrialError as error:
                 cell.fail(error)
             if cell.fail_if_dead(f"it ended during the test {spec.name}"):
                 return
 
-    def _keep_results(self) -> None:
+    def _keep_results(self, *, complete: bool) -> None:
         for cell in self._cells.values():
-            if cell.lives:
+            if cell.lives and complete:
                 cell.enter(Stage.DONE)
             self._tools.journal.append(self._folder.id, cell.result(self._folder.root))
 

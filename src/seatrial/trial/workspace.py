@@ -126,12 +126,25 @@ def open_workspace(project: Path) -> Workspace:
 @contextmanager
 def new_run(workspace: Workspace, clock: Clock) -> Iterator[RunFolder]:
     """A folder for a new run, held by this process until the block ends. Its name sorts by time."""
-    folder = _create(workspace.runs, clock.now().strftime("%Y%m%d-%H%M%S"))
-    with (folder / "lock").open("w") as handle:
+    with hold_run(create_run(workspace, clock)) as folder:
+        yield folder
+
+
+def create_run(workspace: Workspace, clock: Clock, mark: str = "") -> RunFolder:
+    """A folder for a new run, which nobody holds yet. Its name sorts by time; `mark` tells it from other machines' runs."""
+    stamp = clock.now().strftime("%Y%m%d-%H%M%S")
+    return RunFolder(_create(workspace.runs, f"{stamp}-{mark}" if mark else stamp))
+
+
+@contextmanager
+def hold_run(folder: RunFolder) -> Iterator[RunFolder]:
+    """A run's folder, made where it is missing, held by this process until the block ends."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with (folder.root / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
-        yield RunFolder(folder)
+        yield folder
 
 
 def _create(runs: Path, stamp: str) -> Path:

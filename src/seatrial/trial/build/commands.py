@@ -31,6 +31,10 @@ _REMEDIES: Mapping[type[OSError], str] = {
 }
 
 
+class StoppedError(TemporaryError):
+    """The whole trial was stopped: whatever was under way has not failed, it was not finished."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command to run.
@@ -95,7 +99,7 @@ class Commands:
 
         Raises:
             PermanentError: it can't be started.
-            TemporaryError: `stop` was called.
+            StoppedError: `stop` was called.
         """
         began = self.clock.monotonic()
         with ExitStack() as stack:
@@ -120,10 +124,15 @@ class Commands:
         for process in running:
             _kill(process, _descendants(process))
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def check(self) -> None:
-        """Raise TemporaryError if `stop` was called."""
+        """Raise StoppedError if `stop` was called."""
         if self._stopped:
-            raise TemporaryError("the trial was interrupted", remedy="run it again; finished work is kept")
+            raise StoppedError("the trial was interrupted", remedy="run it again; finished work is kept")
 
     def _start(self, command: Command, stack: ExitStack) -> tuple[subprocess.Popen[bytes], list[threading.Thread]]:
         redactor = Redactor(command.env)

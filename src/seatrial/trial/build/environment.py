@@ -63,10 +63,19 @@ def fill_in(declared: Mapping[str, str], caller: Mapping[str, str], *, where: st
     `$${` stands for a literal `${`; a `$` before anything else stays as it is. Raises UsageError for a variable that
     isn't set and has no default.
     """
-    return {name: _filled(name, text, caller, where) for name, text in declared.items()}
+    return {name: filled(text, caller, what=f"env.{name}", where=where) for name, text in declared.items()}
 
 
-def _filled(name: str, text: str, caller: Mapping[str, str], where: str) -> str:
+def filled(text: str, caller: Mapping[str, str], *, what: str, where: str = "") -> str:
+    """`text` with its references filled in, as `fill_in` does.
+
+    Args:
+        text: as declared.
+        caller: the environment that seatrial was started with.
+        what: what `text` is, for the message: `env.TOKEN`, `the url`.
+        where: where it is declared, for the message.
+    """
+
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "$"
@@ -75,7 +84,7 @@ def _filled(name: str, text: str, caller: Mapping[str, str], where: str) -> str:
             return found or match[2]
         if found is None:
             raise UsageError(
-                f"env.{name} refers to ${{{match[1]}}}, which is not set",
+                f"{what} refers to ${{{match[1]}}}, which is not set",
                 where=where,
                 remedy=f"export {match[1]}, or give a default: ${{{match[1]}:-value}}",
             )

@@ -22,7 +22,7 @@ _VERSION_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that a version is made of: a file of git, or what a DVC pointer points to.
+    """One thing that a version is made of: a file of git, what a DVC pointer points to, or a registered artifact.
 
     `stamp` tells its states apart, `digest` is what is shown; `pointer` is the file that names it, if DVC does.
     """
@@ -32,6 +32,15 @@ class Item:
     digest: str
     stamp: str
     pointer: str | None = None
+    registered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Files of a registered version that lie over a tree: at which path, and the digest of the file or folder."""
+
+    path: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,22 @@ class State:
 
     items: Mapping[str, Item]
     notes: tuple[str, ...] = ()
+
+    def under(self, laid: Laid | None) -> "State":
+        """The same with the files of a registered version in place of what is at their path."""
+        if laid is None:
+            return self
+        kept = {path: item for path, item in self.items.items() if not f"{path}/".startswith(f"{laid.path}/")}
+        replaced = self.items.get(laid.path)
+        item = Item(
+            path=laid.path,
+            axis=Axis.MODEL,
+            digest=laid.digest,
+            stamp=f"registered {laid.digest}",
+            pointer=replaced.pointer if replaced else None,
+            registered=True,
+        )
+        return State({**kept, laid.path: item}, self.notes)
 
 
 def find_change(
@@ -73,9 +98,35 @@ def find_change(
         candidate=candidate.version,
         notes=baseline.notes + candidate.notes,
     )
-    if baseline.version.tree is None or candidate.version.tree is None:
-        return change
-    return _with_files(repository, change, baseline.version.tree, candidate.version.tree, paths)
+    return _with_files(repository, change, paths, (None, None))
+
+
+def change_between(
+    repository: Repository,
+    baseline: Version,
+    candidate: Version,
+    *,
+    laid: tuple[Laid | None, Laid],
+    axes: Mapping[Axis, Sequence[str]] = MappingProxyType({}),
+    notes: tuple[str, ...] = (),
+) -> Change:
+    """The change from one registered version to another.
+
+    Args:
+        repository: where the project lies.
+        baseline: where that version runs; without a tree where there is nothing to compare with.
+        candidate: where that version runs.
+        laid: the registered files of each; they belong to the axis of the model, wherever they lie.
+        axes: the configuration's patterns per axis, tried before the defaults.
+        notes: on how the two were chosen.
+    """
+    change = Change(project=shown(repository.project), baseline=baseline, candidate=candidate, notes=notes)
+    if baseline.tree is None:
+        nothing = State({})
+        alone = nothing.under(laid[1])
+        files = tuple(_changed_items(nothing, alone))
+        return replace(change, axes=(_axis_change(Axis.MODEL, files, nothing, alone),))
+    return _with_files(repository, change, sorter(axes), laid)
 
 
 def mixed_tree(repository: Repository, baseline: str, candidate: str, axes: Collection[Axis], paths: Sorter) -> str:
@@ -117,16 +168,22 @@ def mixed_version(
     )
 
 
-def _with_files(repository: Repository, change: Change, before: str, after: str, paths: Sorter) -> Change:
+def _with_files(repository: Repository, change: Change, paths: Sorter, laid: tuple[Laid | None, Laid | None]) -> Change:
+    """The change with what differs between its two trees; as it is where one of them has no tree."""
+    before, after = change.baseline.tree, change.candidate.tree
+    if before is None or after is None:
+        return change
     differences = [each for each in repository.git.differences(before, after) if not trees.is_own(each.path)]
     inside = [each for each in differences if not repository.outside(each.path)]
-    notes = list(_notes_on_extent(repository, len(inside), len(differences) - len(inside)))
-    if not inside:
-        return replace(change, notes=(*change.notes, *notes))
-    states = _states(repository, (before, after), paths)
+    outside = len(differences) - len(inside)
+    if not inside and laid == (None, None):
+        return replace(change, notes=(*change.notes, *_notes_on_extent(repository, 0, outside)))
+    old, new = _states(repository, (before, after), paths)
+    states = old.under(laid[0]), new.under(laid[1])
     files = [*_changed_items(*states), *_changed_pointers(repository, inside, *states)]
     found = tuple(_axis_change(axis, files, *states) for axis in Axis)
-    notes += [*states[0].notes, *(note for note in states[1].notes if note not in states[0].notes)]
+    notes = [*_notes_on_extent(repository, len(files), outside)]
+    notes += [*old.notes, *(note for note in new.notes if note not in old.notes)]
     notes += _notes_on_shared_pointers(*states)
     return replace(change, axes=tuple(each for each in found if each.files), notes=(*change.notes, *notes))
 
@@ -263,12 +320,15 @@ def _axis_change(axis: Axis, files: Iterable[FileChange], before: State, after: 
 
 
 def _version(axis: Axis, state: State) -> str:
-    """What identifies the axis's whole state: DVC's md5 if one target is all of it, else a short SHA-256."""
+    """What identifies the axis's whole state.
+
+    DVC's md5 or the digest of a registered artifact if that is all of it, else a short SHA-256.
+    """
     items = sorted((item for item in state.items.values() if item.axis is axis), key=lambda item: item.path)
     if not items:
         return EMPTY
-    if len(items) == 1 and items[0].pointer:
-        return items[0].digest
+    if len(items) == 1 and (items[0].pointer or items[0].registered):
+        return items[0].digest.removeprefix("sha256:")
     digest = hashlib.sha256()
     for item in items:
         digest.update(f"{item.stamp} {shown(item.path)}\0".encode())

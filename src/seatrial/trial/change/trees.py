@@ -9,7 +9,7 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -25,8 +25,13 @@ def is_own(path: str) -> bool:
     return OWN_FOLDER in path.split("/")
 
 
-def snapshot(repository: Repository) -> str:
+def snapshot(repository: Repository, *, without: Sequence[str] = ()) -> str:
     """The tree of the working tree as it is now, with new files that git does not ignore; its id.
+
+    Args:
+        repository: whose working tree.
+        without: files and folders (counted from the project) that stay as git has them, because they are large and of no
+            use here.
 
     Raises:
         UsageError: git can't read a file, or a filter that the repository needs is missing.
@@ -36,11 +41,19 @@ def snapshot(repository: Repository) -> str:
     with temporary_index(copied_from=index) as env:
         # The exclusion keeps git from storing what may be large; what somebody committed there goes afterwards.
         own = (f":(exclude,glob)**/{OWN_FOLDER}/**", f":(exclude,glob)**/{OWN_FOLDER}")
-        repository.git.run("add", "--all", "--", ":/", *own, env=env)
+        left = [
+            f":(exclude,literal){path}" for path in map(repository.within, without) if not _ignores(repository, path)
+        ]
+        repository.git.run("add", "--all", "--", ":/", *own, *left, env=env)
         listed = repository.git.run("ls-files", "-z", "--", f":(glob)**/{OWN_FOLDER}/**", env=env).out
         if listed:
             repository.git.run("update-index", "-z", "--force-remove", "--stdin", stdin=listed, env=env)
         return repository.git.run("write-tree", "--missing-ok", env=env).text
+
+
+def _ignores(repository: Repository, path: str) -> bool:
+    """Whether git ignores a path of the repository; it would take its exclusion for a wish to add it, and refuse."""
+    return repository.git.attempt("check-ignore", "--quiet", "--", f"./{path}").status == 0
 
 
 def edit(repository: Repository, tree: str, changes: Iterable[Difference]) -> str:

@@ -6,6 +6,7 @@ The choice is never silent: `Version.described` says what was taken and the note
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ def choose_candidate(repository: Repository, head: str | None) -> Choice:
         UsageError: there is no such revision, or git can't read the working tree.
     """
     if head is None or head == WORKTREE:
-        return _working_tree(repository, CANDIDATE)
+        return working_tree(repository, CANDIDATE)
     return Choice(_revision(repository, head, name=CANDIDATE, option="--head"))
 
 
@@ -68,9 +69,14 @@ def choose_baseline(
     return _from_history(repository, candidate)
 
 
-def _working_tree(repository: Repository, name: str) -> Choice:
+def working_tree(repository: Repository, name: str, *, without: Sequence[str] = ()) -> Choice:
+    """The files as they are now, but for those of `without` (counted from the project), which stay as git has them.
+
+    Raises:
+        UsageError: git can't read the working tree.
+    """
     commit, clean_tree = repository.git.resolve("HEAD^{commit}", "HEAD^{tree}")
-    tree = snapshot(repository)
+    tree = snapshot(repository, without=without)
     dirty = _dirty(repository, clean_tree, tree)
     state = (
         "no commit yet" if commit is None else f"uncommitted changes on {_short(commit)}" if dirty else _short(commit)
@@ -139,7 +145,7 @@ def _named(repository: Repository, candidate: Version, base: str, *, option: str
             ("the baseline already runs, so which files changed since it was built is not known",),
         )
     if base == WORKTREE:
-        return _working_tree(repository, BASELINE)
+        return working_tree(repository, BASELINE)
     version = _revision(repository, base, name=BASELINE, option=option)
     return Choice(version, _note_on_ancestry(repository, version, candidate))
 

@@ -1,6 +1,7 @@
 """Application metrics of a pair: latency, errors, throughput, the time until ready, the size of the stack."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,16 @@ def application_drafts(pair: Pair, rng: np.random.Generator) -> Iterator[Draft]:
             continue
         effect = effects.get(spec.name)
         if effect is not None:
-            yield draft(pair, spec, effect)
+            yield draft(pair, _held_alone(pair, spec), effect)
         elif spec.gate:
             yield Draft(deployment=pair.deployment, metric=spec, note=_why_none(pair, spec))
+
+
+def _held_alone(pair: Pair, spec: MetricSpec) -> MetricSpec:
+    """Where there is no baseline, failed requests are held against a service that fails none: the margin is a limit."""
+    if pair.baseline is not None or spec.name != "errors" or not spec.gate or spec.limit is not None or spec.relative:
+        return spec
+    return replace(spec, limit=spec.margin)
 
 
 def _why_none(pair: Pair, spec: MetricSpec) -> str:

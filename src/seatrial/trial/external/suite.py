@@ -22,14 +22,33 @@ _NO_TESTS = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnStack:
+    """A cell's own stack: what was installed, and how to install the same with more in it.
+
+    Attributes:
+        stack: as the cell runs in it.
+        spec: how it is declared.
+        project: the project's folder in the cell's checkout, which declares it.
+        salt: id of the cell's tree.
+        extra: requirements that seatrial installed besides (of the model server).
+    """
+
+    stack: Stack
+    spec: StackSpec
+    project: Path
+    salt: str
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What a test runs against.
 
     Attributes:
         cell: id of the cell.
         url: where it answers, without a slash at the end.
-        project: folder with the tests, the candidate's for all cells.
-        stack: the cell's own; None for a deployment behind a URL.
+        project: folder with the tests, the same for all cells.
+        own: the cell's own stack; None for a deployment behind a URL.
         declared: the cell's `env:` as written.
         extra: variables that seatrial adds (`COMMIT_SHA`).
         salt: id of the tree that `project` is, for test stacks that contain folders of it.
@@ -38,7 +57,7 @@ class Subject:
     cell: str
     url: str
     project: Path
-    stack: Stack | None
+    own: OwnStack | None
     declared: Mapping[str, str]
     extra: Mapping[str, str]
     salt: str
@@ -90,7 +109,7 @@ class ExternalTests:
         )
 
     def _stack(self, spec: TestSpec, runner: Runner, subject: Subject, log: Path) -> Stack:
-        """Where the test runs; raises UsageError where the cell's own stack lacks the runner."""
+        """Where the test runs."""
         where = f"{subject.cell}: {spec.name}"
         if spec.stack is None:
             return self._stacks.provide_named(runner.requirements, log=log, where=where)
@@ -99,14 +118,25 @@ class ExternalTests:
             return self._stacks.provide(
                 declared, subject.project, salt=subject.salt, log=log, where=where, extra=(runner.package,)
             )
-        stack = subject.stack or self._stacks.host()
-        if not stack.has(runner.package):
+        return self._own_stack(runner, subject, log, where)
+
+    def _own_stack(self, runner: Runner, subject: Subject, log: Path, where: str) -> Stack:
+        """The cell's own stack if it holds the runner, else one like it that does.
+
+        Raises UsageError where that can't be made: nothing is installed into seatrial's own environment.
+        """
+        own = subject.own
+        stack = own.stack if own is not None else self._stacks.host()
+        if stack.has(runner.package):
+            return stack
+        if own is None or stack.host:
             raise UsageError(
-                f"{runner.package} is not installed in the stack of {subject.cell} ({stack.declared})",
+                f"{runner.package} is not installed in the environment of seatrial, which is the stack of {subject.cell}",
                 where=where,
-                remedy=f"add {runner.package} to {stack.declared}, or leave out `stack: cell` for an environment of its own",
+                remedy=f"install {runner.package} there, or name a requirements file with `stack:`",
             )
-        return stack
+        extra = (*own.extra, *runner.requirements)
+        return self._stacks.provide(own.spec, own.project, salt=own.salt, log=log, where=where, extra=extra)
 
     def _fresh_folder(self, name: str) -> Path:
         work = self._folder / "tests" / name
