@@ -3,11 +3,13 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seatrial.adapters.clock import SystemClock
+from seatrial.adapters.runtime.cgroup import Cgroups
 from seatrial.adapters.runtime.process import ProcessRuntime
 from seatrial.ports import Clock, Instance, Launch, Runtime, Status
 from seatrial.records import PermanentError, Resources
@@ -21,41 +23,46 @@ COMMANDS = {
     "dies": python("print('no such model'); raise SystemExit(3)"),
     "stubborn": python(STUBBORN),
     "talks": python("for number in range(30): print('line', number)\nimport time; time.sleep(1000)"),
+    "tells": python("print('token very-secret'); import time; time.sleep(1000)"),
     "impossible": ["no-such-program-anywhere"],
 }
 SCRIPTS = {
     "dies": Script(dies_after=1.0, exit_status=3, log="no such model\n"),
     "stubborn": Script(ignores_sigterm=True, log="ready\n"),
     "talks": Script(log="".join(f"line {number}\n" for number in range(30))),
+    "tells": Script(log="token ****"),
     "impossible": Script(start_error=PermanentError("no-such-program-anywhere can't be started", remedy="check it")),
 }
 
 
 class Harness:
-    """A runtime, the cells that it can start, and its time."""
+    """A runtime, the cells that it can start, its time, and the runtime that a later seatrial has."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, folder: Path) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, folder: Path, later: Runtime) -> None:
         self.runtime = runtime
+        self.later = later
         self.clock = clock
         self.started: list[Instance] = []
         self._folder = folder
 
     def start(self, cell: str, run: str = "run") -> Instance:
         """Start one of the cells above."""
-        instance = self.runtime.start(
-            Launch(
-                run=unique(run),
-                cell=cell,
-                command=COMMANDS[cell],
-                cwd=self._folder,
-                env={"PATH": os.environ["PATH"]},
-                port=1,
-                log=self._folder / f"{run}-{cell}.log",
-                resources=Resources(cpu=1.0, memory=256 << 20),
-            )
-        )
+        instance = self.runtime.start(self.launch(cell, run))
         self.started.append(instance)
         return instance
+
+    def launch(self, cell: str, run: str = "run") -> Launch:
+        """With what it is started."""
+        return Launch(
+            run=unique(run),
+            cell=cell,
+            command=COMMANDS[cell],
+            cwd=self._folder,
+            env={"PATH": os.environ["PATH"], "API_TOKEN": "very-secret"},
+            port=1,
+            log=self._folder / f"{run}-{cell}.log",
+            resources=Resources(cpu=1.0, memory=256 << 20),
+        )
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Let time pass until the condition holds."""
@@ -72,10 +79,15 @@ class Harness:
 def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     """Each runtime in turn; everything is stopped at the end."""
     fake_clock, clock = FakeClock(), SystemClock()
+    fake = FakeRuntime(fake_clock, SCRIPTS)
+
+    def processes(cgroups: Cgroups) -> Harness:
+        return Harness(ProcessRuntime(clock, cgroups), clock, tmp_path, ProcessRuntime(clock, cgroups))
+
     made = {
-        "fake": lambda: Harness(FakeRuntime(fake_clock, SCRIPTS), fake_clock, tmp_path),
-        "process": lambda: Harness(ProcessRuntime(clock, NO_CGROUPS), clock, tmp_path),
-        "process with cgroups": lambda: Harness(ProcessRuntime(clock, writable_cgroups("memory")), clock, tmp_path),
+        "fake": lambda: Harness(fake, fake_clock, tmp_path, fake),
+        "process": lambda: processes(NO_CGROUPS),
+        "process with cgroups": lambda: processes(writable_cgroups("memory")),
     }[request.param]()
     yield made
     for instance in made.started:
@@ -190,6 +202,66 @@ def test_a_sweep_ends_one_run_and_no_other(harness: Harness) -> None:
 def test_a_sweep_of_nothing_finds_nothing(harness: Harness) -> None:
     """An unknown run is no error."""
     assert 0 == harness.runtime.sweep(unique("never-was"))
+
+
+def test_an_adopted_deployment_is_watched_and_stopped_like_one_of_ours(harness: Harness) -> None:
+    """A later seatrial finds it by its run and cell: it runs, is limited and measured, and ends when told."""
+    first = harness.start("talks")
+    harness.wait(lambda: "line 29" in first.log_tail())
+
+    adopted = harness.later.adopt(harness.launch("talks"))
+
+    assert adopted is not None
+    assert Status(running=True) == adopted.status()
+    assert first.limits == adopted.limits
+    assert first.usage_source == adopted.usage_source
+    assert adopted.log_tail(1) == "line 29"
+    assert (point := adopted.usage()) is not None
+    assert point.at >= 0.0
+    adopted.stop()
+    assert None is adopted.usage()
+    assert [False, False] == [first.status().running, adopted.status().running]
+
+
+def test_how_an_adopted_deployment_ended_is_not_known(harness: Harness) -> None:
+    """Only whoever started it is told."""
+    harness.start("stubborn")
+    adopted = harness.later.adopt(harness.launch("stubborn"))
+    assert adopted is not None
+
+    adopted.stop(grace=0.05)
+
+    assert Status(running=False) == adopted.status()
+
+
+def test_what_has_ended_or_never_was_cannot_be_adopted(harness: Harness) -> None:
+    """There is nothing to take over."""
+    ended = harness.start("dies")
+    harness.wait(lambda: not ended.status().running)
+
+    assert None is harness.later.adopt(harness.launch("dies"))
+    assert None is harness.later.adopt(harness.launch("steady"))
+
+
+def test_only_the_very_cell_is_adopted(harness: Harness) -> None:
+    """Neither its neighbour nor the same cell of another run."""
+    harness.start("steady")
+    harness.start("talks", "other")
+
+    assert None is harness.later.adopt(harness.launch("talks"))
+    assert None is harness.later.adopt(harness.launch("steady", "other"))
+    assert harness.later.adopt(harness.launch("steady")) is not None
+
+
+def test_the_log_of_an_adopted_deployment_shows_no_secrets(harness: Harness) -> None:
+    """They are known from its own environment; whoever adopts it need not know them."""
+    first = harness.start("tells")
+    harness.wait(lambda: "token" in first.log_tail())
+
+    adopted = harness.later.adopt(replace(harness.launch("tells"), env={}))
+
+    assert adopted is not None
+    assert adopted.log_tail() == "token ****"
 
 
 def test_free_ports_are_free_and_never_the_same(harness: Harness) -> None:

@@ -115,6 +115,8 @@ def serve_parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.option("--host", default=DEFAULT.host, help="address to listen on")
     port = environ.get("PORT") or str(DEFAULT.port)
     parser.option("--port", type=_whole(0, 65_535), default=port, help="0 takes a free one; also read from PORT")
+    text = "also answer at the address that the program in this folder holds; for replicas that share one"
+    parser.option("--door", type=Path, metavar="FOLDER", help=text)
     parser.option("--workers", type=_whole(1), default=DEFAULT.workers, help="processes")
     parser.option(
         "--engine",

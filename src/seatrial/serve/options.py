@@ -67,6 +67,7 @@ class ServeOptions:
         name, version: as served; by default from the path and the digest.
         signature: a signature file; None looks for `signature.yaml` beside the model.
         host, port: where to listen; port 0 takes a free one.
+        door: folder of a `seatrial.doors` door, whose connections are answered too, once the model is ready; None: none.
         workers: processes.
         engine: which engine may answer.
         tolerance: largest relative difference at which a compiled model counts as equal.
@@ -89,6 +90,7 @@ class ServeOptions:
     signature: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
+    door: Path | None = None
     workers: int = 1
     engine: EngineOption = EngineOption.AUTO
     tolerance: float = 1e-5

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seatrial.records import PermanentError, UsageError
+from seatrial.serve import door
 from seatrial.serve.options import ServeOptions
 
 BACKLOG = 1024
@@ -46,6 +47,7 @@ class Post:
         lifeline: file descriptor that closes when the parent is gone.
         metrics: folder of the shared counters.
         at_once: accept connections before the model is loaded (the first generation, so that health can be asked).
+        door: a socket that other servers take connections from as well, for when the model is ready; None: none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Post:
     lifeline: int
     metrics: Path
     at_once: bool
+    door: socket.socket | None = None
 
 
 Work = Callable[[ServeOptions, Post], int]
@@ -122,6 +125,7 @@ class Supervisor:
     now: Callable[[], float]
     announce: Callable[[int], None]
     _slots: list[Slot] = field(default_factory=list, init=False)
+    _door: socket.socket | None = field(default=None, init=False)
     _workers: dict[int, Worker] = field(default_factory=dict, init=False)
     _metrics: Path = field(default=Path(), init=False)
     _lifeline: tuple[int, int] = field(default=(-1, -1), init=False)
@@ -136,6 +140,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until stopped; the exit code is 0, or that of a first worker that could not load the model."""
+        self._door = door.fetch(self.options.door) if self.options.door is not None else None
         self._slots = [Slot(listener=listener) for listener in bind(self.options)]
         self._metrics = self.counters.make_folder()
         self._lifeline = os.pipe()
@@ -202,6 +207,7 @@ class Supervisor:
 
     def _refuse_connections(self) -> None:
         """Whoever connects from now on is told at once, where it would wait for workers that accept nobody any more."""
+        # The door's socket is not shut down: the other servers go on taking from it.
         for slot in self._slots:
             with contextlib.suppress(OSError):
                 slot.listener.shutdown(socket.SHUT_RDWR)
@@ -302,6 +308,7 @@ class Supervisor:
             lifeline=self._lifeline[0],
             metrics=self._metrics,
             at_once=not self._served,
+            door=self._door,
         )
         # A signal between the fork and the child's own handlers would be written to the parent's socket.
         signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
@@ -353,6 +360,8 @@ class Supervisor:
                 os.close(end)
             for slot in self._slots:
                 slot.listener.close()
+            if self._door is not None:
+                self._door.close()
 
 
 _OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)

@@ -19,7 +19,8 @@ import uvloop
 
 from seatrial.records import SeatrialError, UsageError
 from seatrial.serve.app import App
-from seatrial.serve.http.connection import SWEEP_SECONDS, Connection
+from seatrial.serve.door import Door
+from seatrial.serve.http.connection import LINGER_SECONDS, SWEEP_SECONDS, Connection
 from seatrial.serve.loading import Loaded, load
 from seatrial.serve.options import ServeOptions
 from seatrial.serve.supervisor import READY, Post
@@ -66,6 +67,7 @@ class _Worker:
         loop.add_signal_handler(signal.SIGUSR2, app.open)
         sweeper = loop.create_task(_every(SWEEP_SECONDS, app.hub.sweep))
         server = await self._accept(loop, app) if self._post.at_once else None
+        door = Door(self._post.door, loop, lambda: Connection(app.hub)) if self._post.door is not None else None
         try:
             loaded = await self._load(loop)
             if loaded is None:
@@ -75,6 +77,8 @@ class _Worker:
                 app.open()
             server = server or await self._accept(loop, app)
             _settle()
+            if door is not None:
+                door.open()
             os.write(self._post.report, READY)
             await self._stop.wait()
         except SeatrialError as error:
@@ -85,6 +89,8 @@ class _Worker:
         finally:
             if server is not None:
                 server.close()
+            if door is not None:
+                await door.close()
             await self._drain(app)
             sweeper.cancel()
             await loop.run_in_executor(None, app.close)
@@ -117,13 +123,20 @@ class _Worker:
         return await loading if loading.done() else None
 
     async def _drain(self, app: App) -> None:
-        app.hub.drain(close_idle=self._close_idle)
+        self._say_goodbye(app)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.drain_timeout):
                 while not app.idle:
                     await asyncio.sleep(LOOK_SECONDS)
                     # A worker that a reload retired may be told to stop at once.
-                    app.hub.drain(close_idle=self._close_idle)
+                    self._say_goodbye(app)
+
+    def _say_goodbye(self, app: App) -> None:
+        """Behind a door there are other servers: callers may send what they are about to, and are told to come anew."""
+        shared = self._post.door is not None
+        app.hub.drain(
+            close_idle=self._close_idle and not shared, linger=LINGER_SECONDS if self._close_idle and shared else None
+        )
 
 
 def _settle() -> None:

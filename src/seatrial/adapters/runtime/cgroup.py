@@ -80,6 +80,10 @@ class Cgroups(Protocol):
         """Groups for one cell with its limits written; None where there are no cgroups."""
         ...
 
+    def find(self, run: str, cell: str, resources: Resources) -> Group | None:
+        """The groups of one cell that an earlier seatrial made, with their limits written again; None if there are none."""
+        ...
+
     def leftovers(self, run: str) -> Sequence[Group]:
         """Groups that a run left behind, also below another cgroup than ours."""
         ...
@@ -234,6 +238,11 @@ def runs_below(mount: Path, run: str) -> list[Path]:
     return [found for folder, _, _ in os.walk(mount) if (found := Path(folder)).parts[-2:] == suffix.parts]
 
 
+def cells_below(mount: Path, run: str, cell: str) -> list[Path]:
+    """The folders of one cell anywhere in a hierarchy."""
+    return [folder for found in runs_below(mount, run) if (folder := found / folder_name(cell)).is_dir()]
+
+
 def why_not_writable(path: Path) -> str:
     """Why nothing can be made in a group's folder; empty if it can."""
     if not path.is_dir():
@@ -254,6 +263,10 @@ class NoCgroups:
 
     def create(self, run: str, cell: str, resources: Resources) -> None:  # noqa: ARG002 - the port's signature
         """There is nothing to make."""
+        return
+
+    def find(self, run: str, cell: str, resources: Resources) -> None:  # noqa: ARG002 - the port's signature
+        """There is nothing to find."""
         return
 
     def leftovers(self, run: str) -> tuple[Group, ...]:  # noqa: ARG002 - the port's signature

@@ -13,6 +13,7 @@ from seatrial.adapters.runtime.cgroup import (
     PERIOD_MICROSECONDS,
     ControlFiles,
     Hierarchy,
+    cells_below,
     counters,
     folder_name,
     not_enforced,
@@ -103,6 +104,19 @@ class CgroupsV1:
         folders = {name: base / below for name, base in sorted(self._bases.items())}
         for folder in dict.fromkeys(folders.values()):
             self._files.make(folder)
+        return self._limited(folders, resources)
+
+    def find(self, run: str, cell: str, resources: Resources) -> GroupV1 | None:
+        """One cell's groups in any of the hierarchies, with the limits written again."""
+        folders = {
+            name: folder
+            for hierarchy in self._mounted
+            for folder in cells_below(hierarchy.mount, run, cell)
+            for name in sorted(hierarchy.controllers & set(WANTED))
+        }
+        return self._limited(folders, resources) if folders else None
+
+    def _limited(self, folders: Mapping[str, Path], resources: Resources) -> GroupV1:
         cpu = self._limit_cpu(folders, resources.cpu)
         memory = self._limit_memory(folders, resources.memory)
         limits = Limits(
@@ -121,10 +135,13 @@ class CgroupsV1:
             for folder in runs_below(hierarchy.mount, run)
         ]
 
+    def _why_no(self, controller: str) -> str:
+        return self._missing.get(controller, f"it has no cgroup v1 {controller} group")
+
     def _limit_cpu(self, folders: Mapping[str, Path], cpu: float | None) -> str | None:
         """Write the CPU limit; returns why it isn't enforced."""
-        if "cpu" in self._missing:
-            return self._missing["cpu"]
+        if "cpu" not in folders:
+            return self._why_no("cpu")
         if cpu is None:
             return None
         try:
@@ -136,8 +153,8 @@ class CgroupsV1:
 
     def _limit_memory(self, folders: Mapping[str, Path], memory: int | None) -> str | None:
         """Write the memory limit, and the same for memory and swap together where swap is counted."""
-        if "memory" in self._missing:
-            return self._missing["memory"]
+        if "memory" not in folders:
+            return self._why_no("memory")
         if memory is None:
             return None
         swap = folders["memory"] / "memory.memsw.limit_in_bytes"

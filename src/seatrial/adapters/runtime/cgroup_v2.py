@@ -19,6 +19,7 @@ from seatrial.adapters.runtime.cgroup import (
     PERIOD_MICROSECONDS,
     ControlFiles,
     Hierarchy,
+    cells_below,
     counters,
     folder_name,
     not_enforced,
@@ -75,14 +76,17 @@ class CgroupsV2:
     Args:
         mounted: the v2 hierarchy.
         pid: of this process, which may step aside into a leaf.
+        outliving: the groups are for what outlives this process, so none is made below its own: systemd could not put its
+            successor there any more.
     """
 
     kind = "cgroup v2"
 
-    def __init__(self, mounted: Hierarchy, files: ControlFiles, *, pid: int) -> None:
+    def __init__(self, mounted: Hierarchy, files: ControlFiles, *, pid: int, outliving: bool = False) -> None:
         self._mounted = mounted
         self._files = files
         self._pid = pid
+        self._nearest = mounted.own.parent if outliving and mounted.own != mounted.mount else mounted.own
         self._why = ""
         self._base = self._find_base()
         enabled = self._enabled(self._base) if self._base else set()
@@ -106,6 +110,14 @@ class CgroupsV2:
         self._files.make(folder)
         for above in reversed(folder.parents[:2]):
             self._enable(above)
+        return self._limited(folder, resources)
+
+    def find(self, run: str, cell: str, resources: Resources) -> GroupV2 | None:
+        """One cell's group anywhere in the hierarchy, with the limits written again."""
+        found = cells_below(self._mounted.mount, run, cell)
+        return self._limited(found[0], resources) if found else None
+
+    def _limited(self, folder: Path, resources: Resources) -> GroupV2:
         cpu = self._limit(folder, "cpu", self._cpu_writes(resources.cpu))
         memory = self._limit(folder, "memory", self._memory_writes(folder, resources.memory))
         limits = Limits(
@@ -124,8 +136,8 @@ class CgroupsV2:
         ]
 
     def _find_base(self) -> Path | None:
-        """The nearest group, from our own upwards, below which groups with a memory controller can be made."""
-        for group in (self._mounted.own, *self._mounted.own.parents):
+        """The nearest group, upwards, below which groups with a memory controller can be made."""
+        for group in (self._nearest, *self._nearest.parents):
             if self._can_hold(group):
                 return group
             if group == self._mounted.mount:

@@ -10,7 +10,13 @@ from seatrial.adapters.runtime.cgroup_v1 import CgroupsV1
 from seatrial.adapters.runtime.cgroup_v2 import CgroupsV2
 
 
-def detect(proc: Path = Path("/proc/self"), files: ControlFiles | None = None, *, pid: int | None = None) -> Cgroups:
+def detect(
+    proc: Path = Path("/proc/self"),
+    files: ControlFiles | None = None,
+    *,
+    pid: int | None = None,
+    outliving: bool = False,
+) -> Cgroups:
     """The cgroups that can be written here: v1 where it has any wanted controller, else v2, else none with the reason.
 
     Memory decides: on hybrid systems the version that holds the memory controller is taken.
@@ -19,21 +25,22 @@ def detect(proc: Path = Path("/proc/self"), files: ControlFiles | None = None, *
         proc: folder with `mountinfo` and `cgroup` of this process.
         files: the operations on control files.
         pid: this process, which may be moved into a leaf of its own v2 group.
+        outliving: what runs in the groups outlives this process, so in v2 they are not made below its own.
     """
     files = files or ControlFiles()
     try:
         mounted = hierarchies(proc)
     except OSError as error:
         return NoCgroups(f"{proc} can't be read ({error.strerror})")
-    offers = _offers(mounted, files, os.getpid() if pid is None else pid)
+    offers = _offers(mounted, files, os.getpid() if pid is None else pid, outliving=outliving)
     return next((offer for offer in offers if offer.controllers), _nothing(offers))
 
 
-def _offers(mounted: list[Hierarchy], files: ControlFiles, pid: int) -> list[Cgroups]:
+def _offers(mounted: list[Hierarchy], files: ControlFiles, pid: int, *, outliving: bool) -> list[Cgroups]:
     """What the mounted versions offer, the one with the memory controller first."""
     version_1 = [hierarchy for hierarchy in mounted if hierarchy.controllers]
     offers: list[Cgroups] = [
-        CgroupsV2(hierarchy, files, pid=pid)
+        CgroupsV2(hierarchy, files, pid=pid, outliving=outliving)
         for hierarchy in mounted
         if not hierarchy.controllers and "memory" in files.read(hierarchy.mount / "cgroup.controllers").split()
     ]

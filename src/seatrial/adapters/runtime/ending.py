@@ -46,6 +46,11 @@ def of_run(look: Look, run: str) -> list[Member]:
     return [Member(seen.pid, seen.is_alive) for seen in marked(look, run)]
 
 
+def of_cell(look: Look, run: str, cell: str) -> list[Member]:
+    """The processes that carry the mark of one cell."""
+    return [Member(seen.pid, seen.is_alive) for seen in marked(look, run, cell)]
+
+
 def wait_until_gone(find: Find, clock: Clock, seconds: float) -> bool:
     """Wait until nothing is left, at most `seconds`; whether nothing is left."""
     deadline = clock.monotonic() + seconds

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 import threading
-from contextlib import suppress
 
 from seatrial.adapters.runtime.cgroup import Group, mebibytes
 from seatrial.adapters.runtime.ending import Member, in_group, in_tree, kill_all, remove, wait_until_gone
 from seatrial.adapters.runtime.logs import LogKeeper
 from seatrial.adapters.runtime.processes import ProcessTree, signal_process
+from seatrial.adapters.runtime.roots import Root
 from seatrial.logs import Redactor, tail
 from seatrial.ports import Clock, Launch, Status
 from seatrial.records import Limits, UsagePoint
@@ -20,32 +19,33 @@ class ProcessInstance:
 
     Args:
         launch: what was started.
-        process: its first process, leader of its own session.
+        root: its first process, leader of its own session.
         group: its control groups; None where there are none.
         limits: what is enforced.
         tree: its processes as psutil sees them.
+        age: seconds for which it has been running.
     """
 
     def __init__(
         self,
         *,
         launch: Launch,
-        process: subprocess.Popen[bytes],
+        root: Root,
         group: Group | None,
         limits: Limits,
         tree: ProcessTree,
         clock: Clock,
         logs: LogKeeper,
+        age: float = 0.0,
     ) -> None:
         self._launch = launch
-        self._process = process
+        self._root = root
         self._group = group
         self._limits = limits
         self._tree = tree
         self._clock = clock
         self._logs = logs
-        self._started = clock.monotonic()
-        self._polling = threading.RLock()
+        self._started = clock.monotonic() - age
         self._stopping = threading.Lock()
         self._final: Status | None = None
 
@@ -62,19 +62,20 @@ class ProcessInstance:
     @property
     def pid(self) -> int:
         """Pid of the first process."""
-        return self._process.pid
+        return self._root.pid
 
     def status(self) -> Status:
         """Whether its first process runs, or how it ended."""
         if self._final is not None:
             return self._final
-        exit_status = self._poll()
-        return Status(running=exit_status is None, exit_status=exit_status, note=self._note(exit_status))
+        ended = self._root.has_ended()
+        exit_status = self._root.exit_status if ended else None
+        return Status(running=not ended, exit_status=exit_status, note=self._note(exit_status))
 
     def usage(self) -> UsagePoint | None:
         """Usage of the whole process tree now; None once its first process has ended."""
         at = self._clock.monotonic() - self._started
-        if self._final is not None or self._poll() is not None:
+        if self._final is not None or self._root.has_ended():
             return None
         try:
             cpu_seconds, memory = self._read_usage()
@@ -98,7 +99,7 @@ class ProcessInstance:
             self._terminate()
             wait_until_gone(self._members, self._clock, grace)
             kill_all(self._members, self._clock, where=self._launch.cell)
-            self._process.wait()
+            self._root.collect()
             self._final = self.status()
             if self._group is not None:
                 remove(self._group, self._clock)
@@ -113,29 +114,21 @@ class ProcessInstance:
             return self._group.usage()
         return self._tree.usage()
 
-    def _poll(self) -> int | None:
-        with self._polling:
-            return self._process.poll()
-
     def _members(self) -> list[Member]:
-        self._poll()
+        self._root.has_ended()  # a zombie of ours is collected, so that it does not count
         return in_tree(self._tree) if self._group is None else in_group(self._group)
 
     def _terminate(self) -> None:
         """SIGTERM, once for each: to its process group in one step, then to the members that are not in that."""
         members = self._members()
-        with self._polling:
-            # While the first process has not been waited for, its pid can't be another's.
-            if self._process.poll() is None:
-                members = [member for member in members if not self._is_in_process_group(member.pid)]
-                with suppress(PermissionError):
-                    os.killpg(self._process.pid, signal.SIGTERM)
+        if self._root.signal_group(signal.SIGTERM):
+            members = [member for member in members if not self._is_in_process_group(member.pid)]
         for member in members:
             signal_process(member.pid, signal.SIGTERM, member.still)
 
     def _is_in_process_group(self, pid: int) -> bool:
         try:
-            return os.getpgid(pid) == self._process.pid
+            return os.getpgid(pid) == self._root.pid
         except ProcessLookupError:
             return True
 

@@ -44,6 +44,17 @@ class PortReserve:
             self._reserved.discard(port)
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody has this port of this address. Not even one that is bound and does not listen yet."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def _kernel_choice(host: str) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         try:

@@ -7,15 +7,19 @@ whole tree. What can't be enforced is said in `Limits.notes`; what no cgroup mea
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
+
+import psutil
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.adapters.runtime.cgroup import Cgroups, Group, unlimited
 from seatrial.adapters.runtime.detect import describe, detect
-from seatrial.adapters.runtime.ending import Member, in_group, kill_all, of_run, remove
+from seatrial.adapters.runtime.ending import Member, in_group, kill_all, of_cell, of_run, remove
 from seatrial.adapters.runtime.instance import ProcessInstance
 from seatrial.adapters.runtime.logs import KEPT_BYTES, LogKeeper
 from seatrial.adapters.runtime.loopback import PortReserve
-from seatrial.adapters.runtime.processes import CELL_VARIABLE, RUN_VARIABLE, Mark, ProcessTable, ProcessTree
+from seatrial.adapters.runtime.processes import CELL_VARIABLE, RUN_VARIABLE, Mark, ProcessTable, ProcessTree, Seen
+from seatrial.adapters.runtime.roots import Child, Foundling, first_of
 from seatrial.adapters.runtime.spawn import JoinRefusedError, spawn
 from seatrial.ports import Clock, Launch
 from seatrial.records import Limits
@@ -48,13 +52,28 @@ class ProcessRuntime:
         self._logs.watch(launch.log)
         return ProcessInstance(
             launch=launch,
-            process=process,
+            root=Child(process),
             group=group,
             limits=limits,
             tree=ProcessTree(self._table, process.pid, Mark(launch.run, launch.cell)),
             clock=self._clock,
             logs=self._logs,
         )
+
+    def adopt(self, launch: Launch) -> ProcessInstance | None:
+        """Take over what an earlier seatrial started with the same run and cell.
+
+        It is found by the mark in its environment (of this user's processes) and by its groups. None if its first process
+        no longer runs; what it left behind is killed then. Raises TemporaryError if that doesn't die.
+        """
+        mark = Mark(launch.run, launch.cell)
+        group = self._cgroups.find(launch.run, launch.cell, launch.resources)
+        table = ProcessTable(self._clock)
+        first = first_of(table.look(), mark, group.processes() if group is not None else ())
+        instance = self._adopted(launch, first, group) if first is not None else None
+        if instance is None:
+            self._clear(launch, group, table)
+        return instance
 
     def free_port(self) -> int:
         """A loopback port that nothing listens on, and that isn't given out twice. TemporaryError if there is none."""
@@ -81,6 +100,36 @@ class ProcessRuntime:
     def describe(self) -> Mapping[str, str]:
         """What this runtime can do here: `cgroup`, `controllers`, `not available`, `psutil`, `cores`, `memory`."""
         return describe(self._cgroups)
+
+    def _adopted(self, launch: Launch, first: Seen, group: Group | None) -> ProcessInstance | None:
+        try:
+            environment = first.process.environ()
+            tree = ProcessTree(self._table, first.pid, Mark(launch.run, launch.cell))
+        except psutil.Error:
+            return None
+        self._logs.watch(launch.log)
+        unmeasured = self._cgroups.reason or "it was started without a control group"
+        return ProcessInstance(
+            launch=replace(launch, env=environment),
+            root=Foundling(first),
+            group=group,
+            limits=group.limits if group is not None else unlimited(launch.resources, unmeasured),
+            tree=tree,
+            clock=self._clock,
+            logs=self._logs,
+            age=max(0.0, self._clock.now().timestamp() - first.started),
+        )
+
+    def _clear(self, launch: Launch, group: Group | None, table: ProcessTable) -> None:
+        """Kill what a cell without its first process left behind, and remove its groups."""
+
+        def find() -> list[Member]:
+            inside = in_group(group) if group is not None else []
+            return [*inside, *of_cell(table.look(), launch.run, launch.cell)]
+
+        kill_all(find, self._clock, where=launch.cell)
+        if group is not None:
+            remove(group, self._clock)
 
     def _spawn(self, launch: Launch) -> tuple[subprocess.Popen[bytes], Group | None, Limits]:
         """Start inside a group, or without one where that isn't possible: then the limits say why."""

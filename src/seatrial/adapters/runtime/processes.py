@@ -257,10 +257,14 @@ def signal_process(pid: int, number: signal.Signals, still: Callable[[], bool]) 
     return True
 
 
-def marked(look: Look, run: str) -> list[Seen]:
-    """The living processes of a run and their descendants; never this process and its ancestors."""
+def marked(look: Look, run: str, cell: str | None = None) -> list[Seen]:
+    """The living processes of a run (or of one cell of it) and their descendants; never this process and its ancestors."""
     spared = _own_line()
-    roots = [seen for seen in look.seen.values() if seen.mark and seen.mark.run == run and seen.pid not in spared]
+    roots = [
+        seen
+        for seen in look.seen.values()
+        if seen.mark and seen.mark.run == run and cell in {None, seen.mark.cell} and seen.pid not in spared
+    ]
     return [seen for seen in look.tree(roots).values() if seen.pid not in spared and seen.is_alive()]
 
 

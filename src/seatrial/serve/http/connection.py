@@ -120,9 +120,14 @@ class Hub:
         for connection in list(self.connections):
             connection.look(now)
 
-    def drain(self, *, close_idle: bool) -> None:
-        """Let no connection begin anew: each is closed after the answers it is owed, idle ones at once if `close_idle`."""
+    def drain(self, *, close_idle: bool, linger: float | None = None) -> None:
+        """Let no connection begin anew: each is closed after the answers it is owed, idle ones at once if `close_idle`.
+
+        An idle connection that is not closed may send one more request; with `linger` it has so many seconds for it.
+        """
         self.draining = True
+        if linger is not None:
+            self.idle_timeout = linger
         if close_idle:
             self.idle_timeout = LINGER_SECONDS
             for connection in list(self.connections):

@@ -1,0 +1,121 @@
+"""`seatrial server`: keeps the deployments of a project running, and goes on with what was cut off."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seatrial.cli.output import Format, print_json
+
+if TYPE_CHECKING:
+    from seatrial.deployments.systemd import UnitFacts
+    from seatrial.records import DeployState, DeployStatus
+    from seatrial.workflows.attend import Attendant
+
+Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
+
+
+def server(
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="Print the unit that starts it at boot, and stop.")
+    ] = False,
+    stop_models: Annotated[
+        bool, typer.Option("--stop-models", help="At the end stop what runs too. [default: it runs on]")
+    ] = False,
+    project: Project = Path(),
+    form: Annotated[
+        Format, typer.Option("--format", help="Of its log on standard error, or of the unit.")
+    ] = Format.TEXT,
+) -> None:
+    """Keep what is deployed running, until SIGTERM or Ctrl-C; one server a project.
+
+    What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions and notices that
+    were cut off it goes on with.
+    """
+    from seatrial.deployments.notice import notice_of_change
+    from seatrial.deployments.server import serve
+    from seatrial.deployments.systemd import unit_file
+    from seatrial.wiring import open_supervisor
+
+    if systemd:
+        facts = _unit_facts(project)
+        if form is Format.JSON:
+            print_json({"name": facts.name, "unit": unit_file(facts)})
+        else:
+            typer.echo(unit_file(facts), nl=False)
+        return
+    _set_up_log(form)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    attendant = _attendant(project)
+    name = _project_name(project)
+
+    def tell(status: "DeployStatus", before: "DeployState | None") -> None:
+        notice = notice_of_change(status, before, project=name)
+        if notice is not None and attendant is not None:
+            attendant.notify(notice)
+
+    with open_supervisor(project, tell) as supervisor:
+        serve(supervisor, stop, duties=() if attendant is None else (attendant,), stop_models=stop_models)
+
+
+def _attendant(project: Path) -> "Attendant | None":
+    """What goes on with promotions and notices that were cut off; nobody where there is no project to have any."""
+    import logging
+
+    from seatrial.config import CONFIG_NAME
+    from seatrial.workflows.attend import Attendant
+
+    if not (project / CONFIG_NAME).is_file():
+        return None
+    return Attendant(project, logging.getLogger("seatrial.server").info)
+
+
+def _project_name(project: Path) -> str:
+    from seatrial.config import CONFIG_NAME, load_project
+
+    return load_project(project).name if (project / CONFIG_NAME).is_file() else project.resolve().name
+
+
+def _unit_facts(project: Path) -> "UnitFacts":
+    import pwd
+
+    from seatrial.deployments.systemd import UnitFacts
+
+    kept = ("XDG_CACHE_HOME",)
+    root = os.geteuid() == 0
+    return UnitFacts(
+        project=project.resolve(),
+        python=Path(sys.executable).absolute(),
+        user=pwd.getpwuid(0).pw_name if root else "",
+        environment={name: os.environ[name] for name in kept if name in os.environ},
+    )
+
+
+def _set_up_log(form: Format) -> None:
+    """Its own messages on standard error, a line each."""
+    import json
+    import logging
+    from datetime import UTC, datetime
+
+    class Lines(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+            line = {"time": moment.replace("+00:00", "Z"), "level": record.levelname.lower()}
+            line["message"] = record.getMessage()
+            trace = self.formatException(record.exc_info) if record.exc_info else ""
+            if form is Format.JSON:
+                return json.dumps({**line, **({"traceback": trace} if trace else {})}, ensure_ascii=False)
+            return "\n".join(filter(None, [" ".join(line.values()), trace]))
+
+    log = logging.getLogger("seatrial.server")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -1,0 +1,1 @@
+"""How the tables of deployments came to be what they are."""
