@@ -4,6 +4,7 @@ Safe against two trials at once and kill -9 at any point: SQLite runs in WAL mod
 a run that nobody holds any more shows by its lock file (see `seatrial.trial.workspace`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,13 @@ class Journal:
         """Enter a run."""
         with self._engine.begin() as connection:
             connection.execute(RUNS.insert().values(**_row(run)))
+
+    def enter(self, run: Run) -> None:
+        """Enter a run that may be there already: one that is gone on with after a crash."""
+        try:
+            self.begin(run)
+        except sa.exc.IntegrityError:
+            self.update(run)
 
     def append(self, run: str, record: object) -> None:
         """Append one record to a run; its kind is the record's class name."""
@@ -118,6 +126,14 @@ class Journal:
                 (datetime.fromisoformat(row["at"]), row["kind"], msgspec.json.decode(row["body"]))
                 for row in connection.execute(query).mappings()
             ]
+
+    def kept(self, kind: str, runs: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        """Run and body of everything of one kind that was appended to these runs, in order."""
+        query = (
+            EVENTS.select().where(EVENTS.c.kind == kind, EVENTS.c.run.in_(runs)).order_by(EVENTS.c.run, EVENTS.c.seq)
+        )
+        with self._engine.connect() as connection:
+            return [(row["run"], msgspec.json.decode(row["body"])) for row in connection.execute(query).mappings()]
 
     def end(self, run: Run, state: RunState) -> Run:
         """Mark a run as ended now."""

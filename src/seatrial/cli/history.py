@@ -1,11 +1,14 @@
 """`seatrial runs`, `show` and `compare`: what earlier trials found."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seatrial.cli.output import Format, print_json, print_report, print_runs
+from seatrial.cli.output import Format, print_json, print_report, print_runs, print_sentences
+
+if TYPE_CHECKING:
+    from seatrial.trial.history import PastPromotion
 
 Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
 Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
@@ -17,15 +20,16 @@ def runs(
     form: Form = Format.TEXT,
 ) -> None:
     """List past trials, newest first."""
-    from seatrial.trial.history import list_runs
+    from seatrial.trial.history import list_runs, notes_on
     from seatrial.wiring import open_trial
 
     with open_trial(project) as tools:
         found = list_runs(tools, limit)
+        notes = notes_on(tools, found)
     if form is Format.JSON:
         print_json(found)
     else:
-        print_runs(found)
+        print_runs(found, notes)
 
 
 def show(
@@ -33,20 +37,34 @@ def show(
     project: Project = Path(),
     form: Form = Format.TEXT,
 ) -> None:
-    """Print the report of a past trial again, also of one that crashed.
+    """Print the report of a past trial again, also of one that crashed; of a promotion, also what became of it.
 
-    Exit code: as the trial's.
+    Exit code: as the trial's or promotion's.
     """
-    from seatrial.trial.history import past_report
+    from seatrial.trial.history import past_promotion, past_report
     from seatrial.wiring import open_trial
 
     with open_trial(project) as tools:
+        promotion = past_promotion(tools, run)
+        if promotion is not None:
+            _show_promotion(promotion, form)
         report = past_report(tools, run)
     if form is Format.JSON:
         print_json(report)
     else:
         print_report(report)
     raise typer.Exit(report.verdict.exit_code)
+
+
+def _show_promotion(promotion: "PastPromotion", form: Format) -> None:
+    from seatrial.cli.promoting import print_promotion, promotion_code
+
+    if form is Format.JSON:
+        print_json(promotion)
+    else:
+        print_promotion(promotion.result, promotion.report)
+        print_sentences(promotion.lost)
+    raise typer.Exit(promotion_code(promotion.result))
 
 
 def compare(

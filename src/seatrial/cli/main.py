@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from seatrial import __version__
-from seatrial.cli import doctor, history, telemetry, trial
+from seatrial.cli import (
+    deploy,
+    doctor,
+    history,
+    init,
+    ledger,
+    models,
+    notify,
+    promote,
+    resume,
+    server,
+    sync,
+    telemetry,
+    trial,
+)
 
 USAGE, BROKEN, INTERRUPTED = 2, 4, 130
 
@@ -24,10 +38,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.init)
 app.command("trial")(trial.trial)
 app.command("runs")(history.runs)
 app.command("show")(history.show)
 app.command("compare")(history.compare)
+app.command("promote")(promote.promote)
+app.command("resume")(resume.resume)
+app.add_typer(notify.app, name="notify")
+app.add_typer(models.app, name="models")
+app.add_typer(ledger.app, name="ledger")
+app.command("deploy")(deploy.deploy)
+app.add_typer(deploy.app, name="deployments")
+app.command("server")(server.server)
+app.command("sync")(sync.sync)
 app.add_typer(telemetry.app, name="telemetry")
 app.command("doctor")(doctor.doctor)
 
@@ -77,9 +101,13 @@ def main() -> None:
         sys.exit(_explained(error))
 
 
+_MODELS = frozenset({"deploy", "deployments", "notify", "promote", "resume", "server"})
+
+
 def _extra() -> str:
     """The extra that the command on this command line needs."""
-    return {"telemetry": "telemetry"}.get("".join(sys.argv[1:2]), "trial")
+    word = "".join(sys.argv[1:2])
+    return "models" if word in _MODELS else {"telemetry": "telemetry"}.get(word, "trial")
 
 
 def _explained(error: Exception) -> int:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from seatrial.records import Change, Plan, Report, Run, SeatrialError, Verdict
-    from seatrial.telemetry.text import Grid
+    from seatrial.trial.planned import Planned
     from seatrial.trial.progress import Watcher
     from seatrial.trial.report import ReportPaths
-    from seatrial.trial.report.tables import Row
-    from seatrial.trial.run import Planned
+    from seatrial.wording.grid import Grid
+    from seatrial.wording.rows import Row
 
 STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 
@@ -186,21 +187,38 @@ def print_paths(paths: "ReportPaths") -> None:
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def print_runs(runs: "Sequence[Run]") -> None:
-    """The history, newest first."""
+def print_runs(runs: "Sequence[Run]", notes: Iterable[str] = ()) -> None:
+    """The history, newest first; which kind a run is, where they are not all trials."""
     from rich.table import Table
     from rich.text import Text
+
+    from seatrial.records import RunKind
 
     if not runs:
         _console().print("no trial was run here yet; begin with: seatrial trial")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("run", "state", "verdict", "baseline", "candidate", "headline"):
-        table.add_column(heading, no_wrap=heading in {"run", "state", "verdict"}, overflow="fold")
+    mixed = any(run.kind is not RunKind.TRIAL for run in runs)
+    headings = ("kind", "verdict") if mixed else ("state", "verdict")
+    for heading in ("run", *headings, "baseline", "candidate", "headline"):
+        table.add_column(heading, no_wrap=heading in {"run", "kind", "state", "verdict"}, overflow="fold")
     for run in runs:
         verdict = Text(run.verdict.value, style=STYLES[run.verdict]) if run.verdict else Text("–")
-        table.add_row(run.id, run.state.value, verdict, Text(run.baseline), Text(run.candidate), Text(run.headline))
+        cells = (run.kind.value, _found(run)) if mixed else (run.state.value, verdict)
+        table.add_row(run.id, *cells, Text(run.baseline), Text(run.candidate), Text(run.headline))
     _console().print(table)
+    print_sentences(f"• {note}" for note in notes)
+
+
+def _found(run: "Run") -> "Text":
+    """The verdict of a run that has ended by itself; the state of any other."""
+    from rich.text import Text
+
+    from seatrial.records import RunState
+
+    if run.state is not RunState.FINISHED or run.verdict is None:
+        return Text(run.state.value)
+    return Text(run.verdict.value, style=STYLES[run.verdict])
 
 
 def print_facts(facts: Mapping[str, Mapping[str, str]]) -> None:
@@ -232,6 +250,15 @@ def print_grid(grid: "Grid", nothing: str = "") -> None:
         console.print(table)
     for line in grid.below:
         console.print(Text(f"• {line}", style="dim"), soft_wrap=True)
+
+
+def print_sentences(sentences: Iterable[str]) -> None:
+    """One a line, whole however long."""
+    from rich.text import Text
+
+    console = _console()
+    for sentence in sentences:
+        console.print(Text(sentence), soft_wrap=True)
 
 
 def print_verdict(verdict: "Verdict", sentence: str) -> None:

@@ -36,10 +36,11 @@ def trial(
 
     Exit code: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 4 something broke.
     """
+    from seatrial.cli.telling import tell_of_trial
     from seatrial.trial.run import TrialRequest, plan_trial, run_trial
     from seatrial.wiring import open_trial
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     request = TrialRequest(project=path, base=base, head=head, only=tuple(only or ()), attribute=attribute, out=out)
     with open_trial(path) as tools:
         if dry_run:
@@ -52,12 +53,13 @@ def trial(
     else:
         print_report(outcome.report)
         print_paths(outcome.paths)
+    tell_of_trial(outcome, path)
     if outcome.interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(outcome.report.verdict.exit_code)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def interrupt(_number: int, _frame: FrameType | None) -> None:
     """CI systems cancel with SIGTERM: end as after Ctrl-C, with everything stopped and reported.
 
     It becomes a SIGINT rather than an exception here, because the driver's event loop knows how to end for that one; an

@@ -1,1 +1,0 @@
-"""The durable workflows (DBOS): thin, they call the rooms."""

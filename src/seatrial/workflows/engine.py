@@ -1,0 +1,330 @@
+"""Promotions and deliveries that survive their process, and how another one goes on with them.
+
+One process at a time runs a workflow. It is kept under the name of its process (`executors`), and another process takes
+it over only while it holds that name's lock, which proves that the first one is gone. What was taken over runs from a
+queue that this process alone listens to, promotions one after the other, so that no other command finds itself with
+somebody else's promotion, and no two trials disturb each other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from seatrial.notices.choose import receivers_of
+from seatrial.promotion.step import LeftUnfinished
+from seatrial.promotion.wish import Begun, Wish
+from seatrial.records import (
+    Notice,
+    PermanentError,
+    PromotionResult,
+    Report,
+    RunState,
+    SeatrialError,
+    Undelivered,
+    UsageError,
+)
+from seatrial.trial.progress import Watcher, unwatched
+from seatrial.trial.report import load_report
+from seatrial.workflows.board import Board
+from seatrial.workflows.durable import DELIVERY, LIVE, PROMOTION, STORIES, Durable, error_of, result_of
+from seatrial.workflows.executors import Executors
+from seatrial.workflows.stories import Parts, Stories
+
+if TYPE_CHECKING:
+    from dbos import WorkflowStatus
+
+State = Literal["here", "elsewhere", "left", "foreign", "stranded"]
+_CLOSING_SECONDS = 60.0
+_POLL = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A workflow that has not ended.
+
+    Attributes:
+        id: of the workflow.
+        kind: what it is.
+        about: for people: `wine`, or the notice's subject and its receiver.
+        runs: ids of the promotion runs that it began, in order.
+        state: `here` it runs in this process, `elsewhere` in another one that lives; `left`: its process is gone, or
+            something didn't answer; `foreign`: it was begun on another machine; `stranded`: by a seatrial whose steps
+            are others, so that it can only be given up.
+        wish: of a promotion.
+        executor: the process that has it.
+    """
+
+    id: str
+    kind: str
+    about: str
+    state: State
+    executor: str = ""
+    runs: tuple[str, ...] = ()
+    wish: Wish | None = None
+
+    @property
+    def name(self) -> str:
+        """What `seatrial resume` knows it by: its latest run, or its id while it has none."""
+        return self.runs[-1] if self.runs else self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """How a promotion ended: with results, with an error, or not at all.
+
+    Attributes:
+        left: why it stands where it stands, to be gone on with; None if it ended.
+        interrupted: whether it was by Ctrl-C.
+    """
+
+    results: tuple[PromotionResult, ...] = ()
+    error: SeatrialError | None = None
+    left: LeftUnfinished | None = None
+    interrupted: bool = False
+
+
+class Engine:
+    """The workflows of one project in this process (`seatrial.workflows.opening.open_workflows`). Safe for many threads."""
+
+    def __init__(
+        self, durable: Durable, stories: Stories, parts: Parts, board: Board, executors: Executors, executor: str
+    ) -> None:
+        self._durable = durable
+        self._stories = stories
+        self._parts = parts
+        self._board = board
+        self._executors = executors
+        self._executor = executor
+        self._counted = count(1)
+
+    def start(self, wish: Wish) -> str:
+        """Begin a promotion; the id of its workflow, to `wait` for.
+
+        Raises:
+            UsageError, PermanentError: the registry can't be opened.
+        """
+        self._parts.registry()
+        stamp = self._parts.trial.clock.now().strftime("%Y%m%d-%H%M%S")
+        workflow = f"{self._parts.scope}/{stamp}-{self._executor}-{next(self._counted)}"
+        self._durable.promote(workflow, wish)
+        return workflow
+
+    def notify(self, notice: Notice, run: str = "") -> None:
+        """See to it that everyone who wants a notice gets it, and don't wait for that.
+
+        Args:
+            notice: the same key again reaches nobody twice.
+            run: id of the run in the journal that is told of what could not be delivered.
+        """
+        for spec in receivers_of(notice, self._parts.project.notify):
+            self._durable.deliver(self._stories.delivery_id(notice, spec.name), notice, spec.name, run)
+
+    def unfinished(self) -> list[Unfinished]:
+        """What has not ended, of this project on this machine, the oldest first."""
+        return [self._described(row) for row in self._durable.live(f"{self._parts.scope}/")]
+
+    def find(self, run: str) -> Unfinished:
+        """The unfinished promotion with this run (or one that ends so), also if it is another machine's.
+
+        Raises:
+            UsageError: there is none, or several.
+        """
+        rows = [self._described(row) for row in self._durable.live("")]
+        found = [
+            each
+            for each in rows
+            if self._is_own(each) and run and any(own.endswith(run) for own in (*each.runs, each.id))
+        ]
+        if len(found) == 1:
+            return found[0]
+        raise UsageError(
+            f"{run!r} could be any of {', '.join(each.name for each in found)}"
+            if found
+            else f"no run {run!r} is unfinished",
+            remedy="seatrial resume --list shows those that are",
+        )
+
+    def take_over(self, wanted: Callable[[Unfinished], bool] = lambda _each: True) -> list[Unfinished]:
+        """Go on with what was left and is wanted; what was really taken, the oldest first.
+
+        Raises:
+            UsageError, PermanentError: the registry can't be opened.
+        """
+        left = [each for each in self.unfinished() if each.state == "left" and wanted(each)]
+        if any(each.kind == PROMOTION for each in left):
+            self._parts.registry()
+        self._executors.sweep()
+        return [
+            taken for name in dict.fromkeys(each.executor for each in left) for taken in self._take_from(name, left)
+        ]
+
+    def adopt(self, promotion: Unfinished) -> None:
+        """Go on with a promotion that another machine began and, as the caller says, no longer runs."""
+        self._parts.registry()
+        self._durable.take_over(promotion.id, promotion.kind)
+
+    def cancel(self, promotion: Unfinished) -> None:
+        """Give up a promotion for good. Raises UsageError if a living process runs it."""
+        if promotion.state in {"here", "elsewhere"}:
+            raise UsageError(
+                f"{promotion.name} runs in another process",
+                where=promotion.about,
+                remedy="end it there: Ctrl-C, or SIGTERM",
+            )
+        self._durable.cancel(promotion.id)
+        journal = self._parts.trial.journal
+        for run in journal.running():
+            if run.id in promotion.runs:
+                journal.end(replace(run, headline="given up"), RunState.INTERRUPTED)
+
+    def report_of(self, result: PromotionResult) -> Report | None:
+        """The report of the trial in a promotion; None where it came to none, or where it is on another machine."""
+        if not result.trial:
+            return None
+        run = self._parts.trial.journal.find(result.run)
+        store = self._parts.trial.store
+        return load_report(store.get(run.report)) if run.report and store.has(run.report) else None
+
+    @contextmanager
+    def watched(self, watch: Watcher) -> Iterator[None]:
+        """Tell `watch` of the progress of the trials that run here while the block runs."""
+        self._board.watch = watch
+        try:
+            yield
+        finally:
+            self._board.watch = unwatched
+
+    def wait(self, workflow: str) -> Finish:
+        """Wait for a promotion. Ctrl-C ends its trial, and with it the promotion; a second one ends the waiting."""
+        try:
+            return self._wait(workflow)
+        except KeyboardInterrupt:
+            self._board.stop(workflow).set()
+            return replace(self._wait(workflow), interrupted=True)
+
+    def finish_of(self, workflow: str) -> Finish | None:
+        """How a workflow ended; None while it runs or waits to. That of a delivery has no results."""
+        if self._board.is_active(workflow):
+            return None
+        left = self._board.left(workflow)
+        if left is not None:
+            return Finish(left=left)
+        row = self._durable.found([workflow]).get(workflow)
+        return None if row is None or row.status in LIVE else _finish(row)
+
+    def settle(self, seconds: float | None = None) -> int:
+        """Wait for the deliveries that run here, at most `seconds`; how many there are left."""
+        clock = self._parts.trial.clock
+        deadline = None if seconds is None else clock.monotonic() + seconds
+        while left := self._open_deliveries():
+            if deadline is not None and clock.monotonic() >= deadline:
+                break
+            self._board.wait(_POLL)
+        return len(left)
+
+    @property
+    def lost(self) -> tuple[Undelivered, ...]:
+        """What could not be delivered, of the deliveries that ran here."""
+        return self._board.lost()
+
+    def close(self) -> None:
+        """Leave what runs here to whoever takes it over: trials are ended, and are begun again then."""
+        self._board.close(_CLOSING_SECONDS)
+
+    def _take_from(self, executor: str, left: Sequence[Unfinished]) -> list[Unfinished]:
+        """Take over what a process left, if it is certain that it is gone; nobody else does at the same time."""
+        own = [each for each in left if each.executor == executor]
+        if executor == self._executor:
+            return [self._taken(each) for each in own]
+        with self._executors.bury(executor) as gone:
+            if not gone:
+                return []
+            now = {row.workflow_id for row in self._durable.live(f"{self._parts.scope}/") if _owner(row) == executor}
+            taken = [self._taken(each) for each in own if each.id in now]
+            self._durable.forget_queues(executor)
+        return taken
+
+    def _taken(self, each: Unfinished) -> Unfinished:
+        self._board.forget(each.id)
+        self._durable.take_over(each.id, each.kind)
+        return replace(each, state="here", executor=self._executor)
+
+    def _wait(self, workflow: str) -> Finish:
+        while (finish := self.finish_of(workflow)) is None:
+            self._board.wait(_POLL)
+        return finish
+
+    def _open_deliveries(self) -> list[str]:
+        """Those that run here, those of promotions that ran here included."""
+        mine = [row for row in self._durable.live(f"{self._parts.scope}/") if row.name == DELIVERY]
+        return [row.workflow_id for row in mine if _owner(row) == self._executor]
+
+    def _described(self, row: "WorkflowStatus") -> Unfinished:
+        owner = _owner(row)
+        state = self._state(row, owner)
+        if state == "stranded":
+            return Unfinished(id=row.workflow_id, kind=row.name, about="", state=state, executor=owner)
+        arguments = row.input["args"] if row.input else ()
+        if row.name == DELIVERY:
+            notice = msgspec.convert(arguments[0], Notice)
+            about = f"{notice.subject} to {arguments[1]}"
+            return Unfinished(id=row.workflow_id, kind=DELIVERY, about=about, state=state, executor=owner)
+        wish = msgspec.convert(arguments[0], Wish)
+        return Unfinished(
+            id=row.workflow_id,
+            kind=PROMOTION,
+            about=wish.model if wish.version is None else f"{wish.model}@{wish.version}",
+            state=state,
+            executor=owner,
+            runs=self._runs(row.workflow_id),
+            wish=wish,
+        )
+
+    def _is_own(self, each: Unfinished) -> bool:
+        """Whether it is a promotion of this project, by its name or its place."""
+        if each.wish is not None:
+            return each.wish.project == self._parts.project.name
+        return each.kind == PROMOTION and each.id.startswith(f"{self._parts.scope}/")
+
+    def _state(self, row: "WorkflowStatus", owner: str) -> State:
+        if row.app_version != STORIES:
+            return "stranded"
+        if not row.workflow_id.startswith(f"{self._parts.scope}/"):
+            return "foreign"
+        if owner == self._executor:
+            return "left" if self._board.left(row.workflow_id) else "here"
+        return "elsewhere" if self._executors.lives(owner) else "left"
+
+    def _runs(self, workflow: str) -> tuple[str, ...]:
+        steps = self._durable.steps(workflow)
+        return tuple(msgspec.convert(given, Begun).run for name, given in steps.items() if name.startswith("begin "))
+
+
+def _owner(row: "WorkflowStatus") -> str:
+    """The process that has a workflow: the one whose queue it waits in, or the one that runs it."""
+    if row.status == "ENQUEUED" and row.queue_name:
+        return row.queue_name.partition("-")[2]
+    return row.executor_id or ""
+
+
+def _finish(row: "WorkflowStatus") -> Finish:
+    """What a workflow that ended gave."""
+    given = row.output or {}
+    if row.status != "SUCCESS":
+        remedy = "seatrial runs lists what became of it"
+        return Finish(error=PermanentError(_why(row), where=row.workflow_id, remedy=remedy))
+    if "error" in given:
+        return Finish(error=error_of(given))
+    if row.name == DELIVERY:
+        return Finish()
+    return Finish(results=result_of(given, tuple[PromotionResult, ...]))
+
+
+def _why(row: "WorkflowStatus") -> str:
+    if row.status == "CANCELLED":
+        return "the promotion was given up"
+    return f"the promotion broke: {row.error}" if row.error else f"the promotion ended as {row.status}"

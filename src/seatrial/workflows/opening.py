@@ -1,0 +1,73 @@
+"""Opens the workflows of a project: the database, a name for this process, and the parts that they work with."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from seatrial.config import load_project
+from seatrial.registry.tools import RegistryTools
+from seatrial.wiring import open_notifier, open_registry, open_trial, registry_url
+from seatrial.workflows.board import Board
+from seatrial.workflows.database import workflow_database
+from seatrial.workflows.deliver import Patience
+from seatrial.workflows.durable import open_durable
+from seatrial.workflows.engine import Engine
+from seatrial.workflows.executors import Executors
+from seatrial.workflows.stories import Parts, Stories
+
+
+@contextmanager
+def open_workflows(project: Path, *, patience: Patience | None = None) -> Iterator[Engine]:
+    """The workflows of a project, until the block ends; one engine at a time in a process.
+
+    What still runs at the end is left to whoever goes on with it: `seatrial resume`, `seatrial server`, or the next
+    command that uses workflows.
+
+    Args:
+        project: folder with `seatrial.yaml`.
+        patience: how often receivers of notices are tried.
+
+    Raises:
+        UsageError: there is no project, or its file is wrong.
+        PermanentError: the database does not answer.
+    """
+    with ExitStack() as stack:
+        trial = stack.enter_context(open_trial(project))
+        config = load_project(project)
+        root = trial.workspace.root
+        place = workflow_database(root, registry_url(config.registry, os.environ))
+        parts = Parts(
+            scope=place.scope,
+            project=config,
+            trial=trial,
+            registry=_once(lambda: stack.enter_context(open_registry(project))),
+            notifier=lambda spec: open_notifier(spec, os.environ),
+            patience=patience or Patience(),
+        )
+        board = Board()
+        stories = Stories(parts, board)
+        executors = Executors(root / "executors")
+        executor = stack.enter_context(executors.hold())
+        log = root / "workflows.log"
+        durable = stack.enter_context(open_durable(place, executor, log, stories.promote, stories.deliver))
+        engine = Engine(durable, stories, parts, board, executors, executor)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def _once(make: Callable[[], RegistryTools]) -> Callable[[], RegistryTools]:
+    """The same each time, made by the first of all threads that asks."""
+    lock = threading.Lock()
+    made: list[RegistryTools] = []
+
+    def get() -> RegistryTools:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
