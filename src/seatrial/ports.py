@@ -4,13 +4,14 @@ One contract suite per port (`tests/contract/`) runs on the shipped fake, the em
 Only `wiring` knows which adapter stands behind a port.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from seatrial.records import (
+    Books,
     Evidence,
     LedgerEntry,
     Limits,
@@ -67,7 +68,10 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """`running` is False once it has ended; then `exit_status` is set (negative: by that signal). `note` says more: `out of memory`."""
+    """`running` is False once it has ended; then `exit_status` is set (negative: by that signal). `note` says more: `out of memory`.
+
+    Of an adopted instance the exit status stays None: only the parent of a process is told.
+    """
 
     running: bool
     exit_status: int | None = None
@@ -111,6 +115,14 @@ class Runtime(Protocol):
         """Start one. Raises PermanentError if the command can't be started at all."""
         ...
 
+    def adopt(self, launch: Launch) -> Instance | None:
+        """Take over what an earlier seatrial, which is gone, started with the same run and cell.
+
+        None if it no longer runs; whatever was left of it then has been stopped. Of the launch, run, cell, port, log and
+        resources matter; command, folder and environment are as they were.
+        """
+        ...
+
     def free_port(self) -> int:
         """A loopback port that nothing listens on, and that isn't given out twice in a row."""
         ...
@@ -125,7 +137,10 @@ class Runtime(Protocol):
 
 
 class Store(Protocol):
-    """Artifacts by digest (`sha256:…`). The same bytes are stored once; a digest never changes its meaning."""
+    """Artifacts by digest (`sha256:…`). The same bytes are stored once; a digest never changes its meaning.
+
+    Safe to use from many threads.
+    """
 
     def put(self, data: bytes) -> str:
         """Store bytes, return their digest."""
@@ -197,6 +212,9 @@ class Registry(Protocol):
     def move(self, move: Move) -> Sequence[LedgerEntry]:
         """Carry out a move with everything that goes with it, or nothing of it; the lines that the ledger got.
 
+        Those of displaced versions come first, that of the move itself is the last. None where the version holds the
+        stage already.
+
         Raises UsageError with the reason and the remedy if the rules refuse it, also where `expected` no longer holds.
         """
         ...
@@ -205,6 +223,10 @@ class Registry(Protocol):
         self, model: str | None = None, *, number: int | None = None, before: datetime | None = None
     ) -> Sequence[LedgerEntry]:
         """The ledger's lines in their order: of everything, of a model or of one version, up to and including `before`."""
+        ...
+
+    def books(self) -> Books:
+        """Everything that the ledger is verified against (`seatrial.registry.ledger.verify`), as of one moment."""
         ...
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
@@ -227,15 +249,45 @@ class Notify(Protocol):
         ...
 
 
-class CodeTarget(Protocol):
-    """A place that code is copied to, below one folder at a time. Paths are relative, with forward slashes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a folder of a CodeTarget holds.
 
-    def listing(self, folder: str) -> Mapping[str, str]:
-        """What seatrial wrote into `folder` before: digest (`sha256:…`) by path; empty if there is no such folder."""
+    Attributes:
+        listing: what seatrial wrote into it and is still there, digest by path. The digest is empty where somebody has
+            changed the file since, and where the writing was cut short.
+        strangers: the other files in it, by the names that the target has for them.
+        commits: of which commit it is, as noted last; several where syncs noted theirs at the same time, none where
+            nothing was noted yet.
+    """
+
+    listing: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+
+
+class CodeTarget(Protocol):
+    """A place that code is copied to, below one folder at a time. Paths are relative, with forward slashes.
+
+    Any number of processes may work on one folder. None of them forgets a file that another one wrote: whatever was
+    written, also by one that was killed, is in the next `holding`.
+    """
+
+    @property
+    def largest(self) -> int | None:
+        """Bytes of the largest file that it takes; None without a limit."""
         ...
 
-    def write(self, folder: str, files: Mapping[str, bytes]) -> None:
-        """Make these files, or replace them."""
+    def stored_as(self, path: str, data: bytes) -> str:
+        """The name that it gives a file: the path, except for what becomes another kind of thing (a notebook) there."""
+        ...
+
+    def holding(self, folder: str) -> Holding:
+        """What `folder` holds; nothing if there is no such folder."""
+        ...
+
+    def write(self, folder: str, files: Mapping[str, bytes], *, executable: Collection[str] = ()) -> None:
+        """Make these files, or replace them; those in `executable` with that permission, where the target has it."""
         ...
 
     def remove(self, folder: str, paths: Sequence[str]) -> None:
@@ -243,13 +295,13 @@ class CodeTarget(Protocol):
         ...
 
     def commit(self, folder: str, listing: Mapping[str, str], commit: str) -> None:
-        """Note what `folder` holds now and of which commit; called once everything else is done."""
+        """Note what `folder` holds now (digest by path) and of which commit; called once everything else is done."""
         ...
 
     def folders(self, above: str) -> Sequence[str]:
-        """The folders directly below `above` that seatrial wrote (one a branch)."""
+        """The names of the folders directly below `above` that seatrial wrote (one a branch)."""
         ...
 
     def drop(self, folder: str) -> None:
-        """Remove a folder with everything in it."""
+        """Remove a folder that seatrial wrote, with everything in it. Raises UsageError if seatrial did not write it."""
         ...

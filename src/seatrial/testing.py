@@ -12,14 +12,37 @@ the system's clock, so a test that uses them does the same thing every time.
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from seatrial.adapters.code.target import PlacedTarget
 from seatrial.adapters.runtime.loopback import PortReserve
-from seatrial.ports import Launch, Status
-from seatrial.records import Limits, PermanentError, SeatrialError, UsagePoint
+from seatrial.adapters.store.copying import new_file, write_all
+from seatrial.ports import Launch, Status, Store
+from seatrial.records import (
+    Books,
+    Evidence,
+    LedgerEntry,
+    LedgerHead,
+    Limits,
+    ModelSummary,
+    ModelVersion,
+    Move,
+    Notice,
+    PermanentError,
+    SeatrialError,
+    StageRules,
+    UsagePoint,
+    VersionDraft,
+)
+from seatrial.registry.artifacts import keep_artifact, lay_artifact
+from seatrial.registry.inputs import check_draft, check_evidence, check_move, check_texts
+from seatrial.registry.ledger import head_after, sealed
+from seatrial.registry.lines import movement, registration
+from seatrial.registry.moves import Standing, decide, first_lines
+from seatrial.registry.numbers import check_parent, no_model, no_version, numbered, other_findings
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -95,6 +118,7 @@ class FakeInstance:
         self._clock = clock
         self._started = clock.monotonic()
         self._final: Status | None = None
+        self._adopted = False
         self._end_serving = script.serve(launch) if script.serve else None
 
     @property
@@ -138,8 +162,12 @@ class FakeInstance:
     def _age(self) -> float:
         return self._clock.monotonic() - self._started
 
+    def adopt(self) -> None:
+        """Whoever started it is gone: how it ends is told to nobody."""
+        self._adopted = True
+
     def _finish(self, exit_status: int, note: str = "") -> None:
-        self._final = Status(running=False, exit_status=exit_status, note=note)
+        self._final = Status(running=False, exit_status=None if self._adopted else exit_status, note=note)
         if self._end_serving is not None:
             self._end_serving()
 
@@ -173,6 +201,14 @@ class FakeRuntime:
         instance = FakeInstance(launch, script, self._clock)
         self.instances.append(instance)
         return instance
+
+    def adopt(self, launch: Launch) -> FakeInstance | None:
+        """What was started with the same run and cell, if it still runs."""
+        same = [found for found in self.instances if (found.launch.run, found.launch.cell) == (launch.run, launch.cell)]
+        found = next((found for found in same if found.status().running), None)
+        if found is not None:
+            found.adopt()
+        return found
 
     def free_port(self) -> int:
         """A port that is really free, so that `Script.serve` can listen on it."""
@@ -215,6 +251,246 @@ class MemoryStore:
             raise PermanentError(f"there is no artifact {digest}", where="memory")
         return self._artifacts[digest]
 
+    def get_file(self, digest: str, path: Path) -> None:
+        """Write the bytes to `path`, which must not exist. Raises PermanentError if it does, or if there are none."""
+        data = self.get(digest)
+        with new_file(path) as file:
+            write_all(file, data)
+
     def has(self, digest: str) -> bool:
         """Whether it is there."""
         return digest in self._artifacts
+
+
+class MemoryNotify:
+    """A Notify that keeps what it is sent.
+
+    Args:
+        errors: the first sends raise these, one each, and keep nothing: `[TemporaryError("down")] * 3`.
+
+    Attributes:
+        notices: what arrived, in order.
+        tries: how often something was sent, arrived or not.
+    """
+
+    def __init__(self, errors: Sequence[SeatrialError] = ()) -> None:
+        self.notices: list[Notice] = []
+        self.tries = 0
+        self._errors = list(errors)
+
+    def send(self, notice: Notice) -> None:
+        """Keep it, or raise the next of `errors`."""
+        self.tries += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        self.notices.append(notice)
+
+
+class MemoryRegistry:
+    """A Registry in memory, with the rules, the ledger and the messages of the real one. Safe to use from many threads.
+
+    Args:
+        rules: the stages.
+        store: where the files of versions go; a `MemoryStore` of its own unless one is given.
+    """
+
+    def __init__(self, rules: StageRules | None = None, store: Store | None = None) -> None:
+        self._rules = rules or StageRules()
+        self._store = store or MemoryStore()
+        self._versions: dict[str, list[ModelVersion]] = {}
+        self._evidence: dict[str, Evidence] = {}
+        self._entries: list[LedgerEntry] = []
+        self._lock = threading.RLock()
+
+    def register(self, draft: VersionDraft, path: Path) -> ModelVersion:
+        """Keep the file or folder at `path` as the model's next version."""
+        check_draft(draft)
+        artifact = keep_artifact(path, self._store)
+        with self._lock:
+            kept = self._versions.get(draft.model, [])
+            check_parent(draft, len(kept))
+            version = numbered(draft, len(kept) + 1, artifact, self._rules)
+            self._versions[draft.model] = [*kept, version]
+            self._append(registration(version, self._rules))
+            return version
+
+    def models(self) -> Sequence[ModelSummary]:
+        """All models, by name."""
+        with self._lock:
+            return [self._summary(model) for model in sorted(self._versions)]
+
+    def versions(self, model: str, *, limit: int | None = None) -> Sequence[ModelVersion]:
+        """A model's versions, newest first."""
+        with self._lock:
+            return self._of(model)[::-1][:limit]
+
+    def version(self, model: str, number: int) -> ModelVersion:
+        """One version."""
+        with self._lock:
+            kept = self._of(model)
+            if not 1 <= number <= len(kept):
+                raise no_version(model, number, len(kept))
+            return kept[number - 1]
+
+    def holders(self, model: str, stage: str) -> Sequence[ModelVersion]:
+        """The versions that hold a stage, oldest first."""
+        name = self._rules.get(stage).name
+        with self._lock:
+            return [version for version in self._of(model) if version.stage == name]
+
+    def tag(self, model: str, number: int, tags: Mapping[str, str | None]) -> ModelVersion:
+        """Set tags, remove those whose value is None; the version as it is then."""
+        check_texts(dict(tags), where=f"{model}@{number}")
+        with self._lock:
+            version = self.version(model, number)
+            merged = {**version.tags, **tags}
+            kept = {name: value for name, value in sorted(merged.items()) if value is not None}
+            return self._put(replace(version, tags=kept))
+
+    def keep(self, evidence: Evidence) -> None:
+        """Keep what a promotion run found."""
+        check_evidence(evidence)
+        with self._lock:
+            if self._evidence.setdefault(evidence.run, evidence) != evidence:
+                raise other_findings(evidence)
+
+    def evidence(self, run: str) -> Evidence | None:
+        """What a promotion run found."""
+        return self._evidence.get(run)
+
+    def move(self, move: Move) -> Sequence[LedgerEntry]:
+        """Carry out a move whole or refuse it."""
+        check_move(move)
+        with self._lock:
+            version = self.version(move.model, move.number)
+            done = first_lines(move, [line for line in self._entries if move.run and line.run == move.run], self._rules)
+            return done or self._carry_out(move, self._standing(move, version))
+
+    def ledger(
+        self, model: str | None = None, *, number: int | None = None, before: datetime | None = None
+    ) -> Sequence[LedgerEntry]:
+        """The ledger's lines in their order."""
+        with self._lock:
+            return [
+                line
+                for line in self._entries
+                if model in {None, line.model}
+                and number in {None, line.number}
+                and (before is None or line.at <= before)
+            ]
+
+    def books(self) -> Books:
+        """Everything that the ledger is verified against."""
+        with self._lock:
+            versions = tuple(version for kept in self._versions.values() for version in kept)
+            return Books(
+                entries=tuple(self._entries),
+                head=self._head(),
+                stages={(version.model, version.number): version.stage for version in versions},
+                evidence=dict(self._evidence),
+                versions=versions,
+            )
+
+    def fetch(self, version: ModelVersion, folder: Path) -> Path:
+        """Lay the version's files below `folder`."""
+        return lay_artifact(version.artifact, self._store, folder)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _of(self, model: str) -> list[ModelVersion]:
+        if model not in self._versions:
+            raise no_model(model, self._versions)
+        return self._versions[model]
+
+    def _summary(self, model: str) -> ModelSummary:
+        held: dict[str, tuple[int, ...]] = {}
+        for version in self._versions[model]:
+            if version.stage != self._rules.initial:
+                held[version.stage] = (*held.get(version.stage, ()), version.number)
+        lines = [line for line in self._entries if line.model == model]
+        count = len(self._versions[model])
+        return ModelSummary(name=model, versions=count, latest=count, updated=lines[-1].at, holders=held)
+
+    def _standing(self, move: Move, version: ModelVersion) -> Standing:
+        holders = tuple(holder.number for holder in self.holders(move.model, move.to))
+        about = {*holders, *(move.expected or ())}
+        lines = [line for line in self._entries if line.model == move.model and line.number in about]
+        return Standing(
+            version=version,
+            holders=holders,
+            evidence=self._evidence.get(move.run or ""),
+            latest=lines[-1] if lines else None,
+        )
+
+    def _carry_out(self, move: Move, standing: Standing) -> Sequence[LedgerEntry]:
+        lines = []
+        for shift in decide(move, standing, self._rules):
+            origin = self.ledger(move.model, number=shift.number)[-1]
+            lines.append(self._append(movement(shift, move, standing.evidence, origin)))
+            self._put(replace(self.version(move.model, shift.number), stage=shift.to))
+        return lines
+
+    def _append(self, entry: LedgerEntry) -> LedgerEntry:
+        self._entries.append(sealed(entry, self._head()))
+        return self._entries[-1]
+
+    def _head(self) -> LedgerHead:
+        return head_after(self._entries[-1]) if self._entries else LedgerHead()
+
+    def _put(self, version: ModelVersion) -> ModelVersion:
+        self._versions[version.model][version.number - 1] = version
+        return version
+
+
+class MemoryCodeTarget(PlacedTarget):
+    """A CodeTarget in memory.
+
+    Args:
+        files: what it holds at the beginning; two targets on the same dictionary are two processes on one place.
+        mark: another one for each of these.
+        largest: bytes of the largest file that it takes.
+
+    Attributes:
+        files: everything in it, by name below the target, seatrial's notes among it.
+    """
+
+    def __init__(
+        self, files: dict[str, bytes] | None = None, *, mark: str = "memory", largest: int | None = None
+    ) -> None:
+        self.files = {} if files is None else files
+        super().__init__(_MemoryPlace(self.files, largest), mark)
+
+
+class _MemoryPlace:
+    """A dictionary as a place for code. Permissions are forgotten, as in a bucket."""
+
+    def __init__(self, files: dict[str, bytes], largest: int | None) -> None:
+        self.largest = largest
+        self._files = files
+
+    def stored_as(self, path: str, data: bytes) -> str:  # noqa: ARG002 - a file is a file here
+        return path
+
+    def files(self, folder: str, known: Collection[str] = ()) -> Mapping[str, str]:  # noqa: ARG002 - hashing is quick
+        below = {name: data for name, data in self._files.items() if name.startswith(f"{folder}/")}
+        return {name.removeprefix(f"{folder}/"): hashlib.sha256(data).hexdigest() for name, data in below.items()}
+
+    def read(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def put(self, folder: str, files: Mapping[str, bytes], executable: Collection[str] = ()) -> Mapping[str, str]:  # noqa: ARG002 - no permissions
+        self._files.update({f"{folder}/{path}": bytes(data) for path, data in files.items()})
+        return {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+
+    def delete(self, folder: str, names: Sequence[str]) -> None:
+        for name in names:
+            self._files.pop(f"{folder}/{name}", None)
+
+    def folders(self, above: str) -> Sequence[str]:
+        below = (name.removeprefix(f"{above}/") for name in self._files if name.startswith(f"{above}/"))
+        return sorted({name.partition("/")[0] for name in below if "/" in name})
+
+    def clear(self, folder: str, last: str) -> None:  # noqa: ARG002 - all of it goes at once
+        for name in [name for name in self._files if name.startswith(f"{folder}/")]:
+            del self._files[name]

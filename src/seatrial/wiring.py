@@ -1,10 +1,11 @@
 """Which adapter stands behind which port: the only room that knows them."""
 
+import getpass
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,15 @@ from typing import TYPE_CHECKING
 from seatrial import __version__
 
 if TYPE_CHECKING:
+    from seatrial.adapters.registry.mlflow_models import MlflowModels
+    from seatrial.deployments.deploy import DeployTools
+    from seatrial.deployments.means import Prepared
+    from seatrial.deployments.supervisor import Supervisor
+    from seatrial.notices.deliver import NoticeTools
+    from seatrial.ports import CodeTarget, Notify, Registry, Runtime, Store
+    from seatrial.records import Actor, DeployState, DeployStatus, DeployWish, NotifySpec, RegistrySpec, SyncSpec
+    from seatrial.registry.tools import RegistryTools
+    from seatrial.sync.tools import SyncTools
     from seatrial.trial.tools import Tools
 
 
@@ -56,6 +66,389 @@ def open_trial(project: Path) -> "Iterator[Tools]":
         )
     finally:
         journal.close()
+
+
+@contextmanager
+def open_registry(project: Path) -> "Iterator[RegistryTools]":
+    """The registry of the project in a folder, or that folder's own with all defaults where no project is.
+
+    Raises:
+        UsageError: the configuration is wrong, `${NAME}` in the URL isn't set, or the database is newer than seatrial.
+        PermanentError: the database does not answer.
+    """
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.registry.tools import RegistryTools
+    from seatrial.trial.workspace import open_workspace
+
+    spec = _registry_spec(project)
+    workspace = open_workspace(project)
+    store = open_store(spec.artifacts, project.resolve(), workspace.root)
+    registry = _registry(spec, project.resolve(), workspace.root, store)
+    try:
+        yield RegistryTools(
+            registry=registry,
+            rules=spec.rules,
+            clock=SystemClock(),
+            store=store,
+            project=project.resolve(),
+            root=workspace.root,
+            spec=spec,
+        )
+    finally:
+        registry.close()
+
+
+def _registry_spec(project: Path) -> "RegistrySpec":
+    from seatrial.config import CONFIG_NAME, load_project
+    from seatrial.records import RegistrySpec
+
+    return load_project(project).registry if (project / CONFIG_NAME).is_file() else RegistrySpec()
+
+
+def _registry(spec: "RegistrySpec", project: Path, root: Path, store: "Store") -> "Registry":
+    from seatrial.adapters.registry.sql import SqlRegistry
+    from seatrial.adapters.registry.sql_ledger import SqlLedger, open_ledger_database
+
+    own = f"sqlite:///{root / 'registry.db'}"
+    url = registry_url(spec, os.environ) or own
+    if url.startswith(("http://", "https://")):
+        from seatrial.adapters.registry.mlflow import open_mlflow
+
+        ledger = _ledger_url(spec, os.environ) or own
+        return open_mlflow(url, SqlLedger(open_ledger_database(_in_project(ledger, project)), spec.rules), spec.rules)
+    return SqlRegistry(open_ledger_database(_in_project(url, project)), store, spec.rules)
+
+
+def open_mlflow_models(url: str) -> "MlflowModels":
+    """The models of an MLflow server, to copy from or to. Raises UsageError if MLflow's client is not installed."""
+    from seatrial.adapters.registry.mlflow_models import open_models
+
+    return open_models(url)
+
+
+def _ledger_url(spec: "RegistrySpec", environ: Mapping[str, str]) -> str | None:
+    from seatrial.trial.build.environment import filled
+
+    return spec.ledger and filled(spec.ledger, environ, what="the url", where="seatrial.yaml: registry.ledger")
+
+
+def registry_url(spec: "RegistrySpec", environ: Mapping[str, str]) -> str | None:
+    """The registry's complete URL; None where it is in the workspace. Raises UsageError if a `${NAME}` isn't set."""
+    from seatrial.trial.build.environment import filled
+
+    return spec.url and filled(spec.url, environ, what="the url", where="seatrial.yaml: registry.url")
+
+
+def _in_project(url: str, project: Path) -> str:
+    """The URL of a database; a relative path of SQLite's counts from the project, and its folder is made."""
+    path = url.removeprefix("sqlite:///")
+    if path in {url, "", ":memory:"}:
+        return url
+    file = project / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{file}"
+
+
+def who_acts(project: Path) -> "Actor":
+    """The person who runs this command. Raises UsageError if nothing says who that is."""
+    from seatrial.registry.actor import find_actor
+
+    return find_actor(os.environ, {"git config user.email": lambda: _git_email(project), "login": _login})
+
+
+def _git_email(project: Path) -> str:
+    from seatrial.records import UsageError
+    from seatrial.trial.change.git import Git
+
+    try:
+        return Git(project.resolve()).attempt("config", "--get", "user.email").text
+    except UsageError:
+        return ""
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have a number and no name
+        return ""
+
+
+def open_store(artifacts: str | None, project: Path, root: Path) -> "Store":
+    """Where the files of model versions are kept.
+
+    Args:
+        artifacts: `registry.artifacts` of the configuration: a folder, `s3://bucket/prefix`, or None.
+        project: the project's folder; a relative folder counts from there.
+        root: the project's workspace; its own store is taken where nothing is configured.
+
+    Raises:
+        UsageError: no such kind of place is known, or what it needs is not installed.
+    """
+    from seatrial.adapters.store.directory import DirectoryStore
+    from seatrial.adapters.store.objects import ObjectStore
+    from seatrial.records import UsageError
+
+    if artifacts is None:
+        return DirectoryStore(root / "store")
+    scheme, found, _ = artifacts.partition("://")
+    if not found:
+        return DirectoryStore(project / artifacts)
+    if scheme == "s3":
+        return ObjectStore(artifacts)
+    raise UsageError(
+        f"artifacts can't be kept in {scheme}://",
+        where="seatrial.yaml: registry.artifacts",
+        remedy="name a folder, or a bucket as s3://bucket/prefix",
+    )
+
+
+def open_notices(project: Path) -> "NoticeTools":
+    """What is needed to tell people of a project. Raises UsageError if it has no configuration that can be read."""
+    from functools import partial
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.config import load_project
+    from seatrial.notices.deliver import NoticeTools
+
+    found = load_project(project)
+    return NoticeTools(
+        project=found.name,
+        receivers=found.notify,
+        clock=SystemClock(),
+        open=partial(open_notifier, environ=os.environ),
+    )
+
+
+def open_notifier(spec: "NotifySpec", environ: Mapping[str, str]) -> "Notify":
+    """What brings notices to one receiver; needs no closing.
+
+    Args:
+        spec: the receiver; `log://` is a line on standard error, anything else goes through apprise.
+        environ: what `${NAME}` in its URL refers to.
+
+    Raises:
+        UsageError: a variable isn't set, the URL is none that apprise knows, or apprise isn't installed.
+    """
+    from seatrial.records import UsageError
+    from seatrial.trial.build.environment import filled
+
+    url = filled(spec.url, environ, what=f"the url of {spec.name!r}", where="notify")
+    if url.casefold().startswith("log://"):
+        from seatrial.adapters.notify.log import LogNotify
+
+        return LogNotify(spec.name)
+    try:
+        from seatrial.adapters.notify.apprise import AppriseNotify
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"receiver {spec.name!r} needs a package that is not installed: {error.name}",
+            where="notify",
+            remedy="pip install 'seatrial[models]'",
+        ) from error
+    return AppriseNotify(spec, url)
+
+
+def open_sync(project: Path) -> "SyncTools":
+    """The tools for copying a project's code. Raises UsageError if the project does not say where to."""
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.config import CONFIG_NAME, load_project
+    from seatrial.records import UsageError
+    from seatrial.sync.tools import SyncTools
+    from seatrial.trial.change.git import open_repository
+
+    found = load_project(project)
+    if found.sync is None:
+        raise UsageError(
+            "where the code goes is not said", where=CONFIG_NAME, remedy="add `sync: FOLDER`, or the URL of a workspace"
+        )
+    return SyncTools(
+        project=found.name,
+        spec=found.sync,
+        repository=open_repository(project),
+        target=open_code_target(found.sync, project, os.environ),
+        clock=SystemClock(),
+        environ=os.environ,
+    )
+
+
+def open_code_target(spec: "SyncSpec", project: Path, environ: Mapping[str, str]) -> "CodeTarget":
+    """Where the project's code is copied to: a folder, a bucket or a Databricks workspace, by the target's scheme.
+
+    Raises UsageError for a scheme that nobody knows, and for a target that takes a package which is not installed.
+    """
+    from seatrial.adapters.code.target import PlacedTarget
+    from seatrial.records import UsageError
+    from seatrial.trial.build.environment import filled
+
+    target = filled(spec.target, environ, what="sync.target")
+    scheme, separator, _ = target.partition("://")
+    if not separator:
+        from seatrial.adapters.code.directory import DirectoryPlace
+
+        return PlacedTarget(DirectoryPlace(project / Path(target).expanduser()))
+    if scheme == "s3":
+        from seatrial.adapters.code.objects import ObjectPlace
+
+        return PlacedTarget(ObjectPlace(target))
+    if scheme == "databricks":
+        from seatrial.adapters.code.databricks import DatabricksPlace
+
+        return PlacedTarget(DatabricksPlace(target, environ))
+    raise UsageError(
+        f"code can't be copied to {scheme}://",
+        where="sync.target",
+        remedy="name a folder, s3://bucket/prefix or databricks://HOST/PATH",
+    )
+
+
+@contextmanager
+def open_deployments(project: Path) -> "Iterator[DeployTools]":
+    """What commands on the deployments of a project work with; it may have no `seatrial.yaml`."""
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.runtime.loopback import is_free
+    from seatrial.deployments.book import open_book
+    from seatrial.deployments.deploy import DeployTools
+    from seatrial.deployments.server import server_pid
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    book = open_book(root)
+    try:
+        yield DeployTools(
+            project=project.resolve(),
+            folder=root / "deployments",
+            book=book,
+            clock=SystemClock(),
+            runtimes=tuple(_RUNTIMES),
+            is_free=is_free,
+            ensure_server=lambda: _ensure_server(project.resolve(), root),
+            server=lambda: server_pid(root),
+        )
+    finally:
+        book.close()
+
+
+@contextmanager
+def open_supervisor(
+    project: Path, tell: "Callable[[DeployStatus, DeployState | None], None]"
+) -> "Iterator[Supervisor]":
+    """The supervisor of a project's deployments; whoever opens it is the project's only server.
+
+    Args:
+        project: its folder, which may have no `seatrial.yaml`.
+        tell: is told of each change of a deployment's state.
+
+    Raises:
+        UsageError: a server runs already.
+    """
+    import hashlib
+    import sys
+    from random import Random
+
+    import httpx
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.keys import DoorKeys
+    from seatrial.adapters.threads import DaemonThreads
+    from seatrial.deployments.book import open_book
+    from seatrial.deployments.means import Means
+    from seatrial.deployments.server import only_server
+    from seatrial.deployments.supervisor import Supervisor
+    from seatrial.trial.build.commands import Commands
+    from seatrial.trial.deploy import ask_health
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    mark = f"deployments-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
+    clock = SystemClock()
+    commands = Commands(clock, run=f"{mark}-prepare")
+    runtimes = {name: make() for name, make in _RUNTIMES.items()}
+    # A connection that is kept open would keep a replica from ending.
+    lonely = httpx.Limits(max_keepalive_connections=0)
+    with only_server(root), httpx.Client(trust_env=False, limits=lonely) as http:
+        runtimes["process"].sweep(f"{mark}-prepare")
+        book = open_book(root)
+
+        def prepare(wish: "DeployWish", folder: Path) -> "Prepared":
+            # Imported when it is needed: a server that only watches what runs stays small.
+            from seatrial.deployments.prepare import Preparer
+
+            return Preparer(
+                project=project.resolve(),
+                root=root,
+                registry=lambda: open_registry(project),
+                trial=lambda: open_trial(project),
+                commands=commands,
+                stacks=cache_folder() / "stacks",
+                http=http,
+                environ=dict(os.environ),
+            ).prepare(wish, folder)
+
+        def tidy(folder: Path, keep: frozenset[str]) -> None:
+            from seatrial.deployments.prepare import remove_code
+
+            remove_code(project.resolve(), folder, keep)
+
+        try:
+            yield Supervisor(
+                Means(
+                    book=book,
+                    folder=root / "deployments",
+                    mark=mark,
+                    runtimes=runtimes,
+                    local=runtimes["process"],
+                    clock=clock,
+                    chance=Random(mark),  # noqa: S311 - pauses are no secret
+                    threads=DaemonThreads(),
+                    prepare=prepare,
+                    tidy=tidy,
+                    ask=lambda url: ask_health(http, url, _HEALTH_SECONDS) or "",
+                    keys=DoorKeys(),
+                    tell=tell,
+                    machine=platform.node() or "localhost",
+                    python=sys.executable,
+                )
+            )
+        finally:
+            commands.stop()
+            book.close()
+
+
+_HEALTH_SECONDS = 5.0
+_SERVER_SECONDS = 60.0
+
+
+def _process_runtime() -> "Runtime":
+    from seatrial.adapters.runtime.detect import detect
+    from seatrial.adapters.runtime.process import ProcessRuntime
+
+    return ProcessRuntime(cgroups=detect(outliving=True))
+
+
+_RUNTIMES = {"process": _process_runtime}
+
+
+def _ensure_server(project: Path, root: Path) -> None:
+    """Start the project's server unless it runs. Raises PermanentError if it doesn't get up."""
+    import sys
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.detach import start_detached
+    from seatrial.deployments.server import LOG, server_pid
+    from seatrial.logs import tail
+    from seatrial.records import PermanentError
+
+    if server_pid(root) is not None:
+        return
+    command = (sys.executable, "-P", "-m", "seatrial", "server", "--project", str(project))
+    process = start_detached(command, cwd=project, env=os.environ, log=root / LOG)
+    clock = SystemClock()
+    deadline = clock.monotonic() + _SERVER_SECONDS
+    while server_pid(root) is None:
+        # One that another command started a moment earlier is as good.
+        if process.poll() is not None or clock.monotonic() > deadline:
+            raise PermanentError(f"the server did not start: {tail(root / LOG, 5)}", where=str(root / LOG))
+        clock.sleep(0.05)
 
 
 def machine_facts() -> dict[str, str]:

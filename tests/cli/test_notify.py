@@ -66,7 +66,7 @@ def test_every_receiver_gets_it_whatever_it_wants_to_hear(run: Run, hook: Webhoo
     done = run([{"url": url, "name": "team", "events": ["release"], "verdicts": ["fail"]}, {"url": "log://"}])
 
     assert 0 == done.code
-    assert ["team yes", "log 2 yes"] == [" ".join(line.split()) for line in done.out.splitlines()[1:]]
+    assert ["team yes", "log-2 yes"] == [" ".join(line.split()) for line in done.out.splitlines()[1:]]
     assert "notice: digits: a test of this receiver" in done.err
     assert ["digits: a test of this receiver"] == [request.json["title"] for request in hook.requests]
     assert [("", "info")] == [(request.json["verdict"], request.json["type"]) for request in hook.requests]

@@ -111,7 +111,9 @@ def _merged(fragment: str) -> str:
     whole, given = _yaml(MINIMAL), _yaml(fragment)
     requests = whole["requests"] | given.get("requests", {})
     text = io.StringIO()
-    YAML(typ="safe").dump(whole | given | {"requests": requests}, text)
+    writer: Any = YAML(typ="safe")
+    writer.sort_base_mapping_type_on_output = False  # the order of stages has a meaning
+    writer.dump(whole | given | {"requests": requests}, text)
     return text.getvalue()
 
 
@@ -202,6 +204,7 @@ _EXPECTED = {
     "tests/smoke/test_api.py": "2 passed",
     "costs.py": "",
     "service.py": "",
+    "verify_chain.py": "0 lines",
 }
 
 

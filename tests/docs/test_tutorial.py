@@ -1,8 +1,9 @@
-"""The tutorial is true: its files are written and its commands run, in order, in an empty folder."""
+"""The tutorials are true: their files are written and their commands run, in order, in an empty folder."""
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import pytest
 from tests.docs.pages import ROOT, Block, blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-trial.md"
+PROMOTION = ROOT / "docs" / "tutorial" / "first-promotion.md"
 
 
 class Shell:
@@ -103,15 +105,44 @@ def test_tutorial_does_what_it_says(tmp_path: Path) -> None:
     assert 2 == sum("verdict" in block.note for block in played)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_way_to_production_is_as_the_page_says(tmp_path: Path) -> None:
+    """From a file over a promotion to a deployment that answers, and a worse model that Production never sees."""
+    shell = Shell(tmp_path)
+    printed: dict[str, str] = {}
+    try:
+        for block in [block for block in blocks(PROMOTION) if block.note != "not run"]:
+            printed |= play(shell, block)
+    finally:
+        stop_server(tmp_path / "pumps")
+
+    (answer,) = (json.loads(text) for command, text in printed.items() if command.startswith("curl"))
+    assert 1 == answer["prediction"]
+    assert "pumps         2       2  2        1" in printed["seatrial models list"]
+    assert "test_status            fail" in printed["seatrial models show pumps@2"]
+    assert "lines hold together" in printed["seatrial ledger verify"]
+
+
+def stop_server(project: Path) -> None:
+    """End the server that `seatrial deploy` started, with all that it runs."""
+    deployments = Shell(project)
+    deployments.run("seatrial deployments remove pumps")
+    lock = project / ".seatrial" / "server.lock"
+    if lock.is_file() and (pid := lock.read_text().split()):
+        os.kill(int(pid[0]), signal.SIGTERM)
+
+
 def test_pasted_verdicts_are_those_that_are_checked() -> None:
     """The output that the page shows ends with the verdict that its trial has to have."""
-    for block in blocks(TUTORIAL, "console"):
+    for block in [*blocks(TUTORIAL, "console"), *blocks(PROMOTION, "console")]:
         for verdict in _expected(block.note).get("verdict", []):
             assert f" {verdict.upper()} " in block.text
 
 
 def test_every_block_of_the_tutorial_is_played() -> None:
     """A block is a file with a title, a console session, or marked as not run; nothing else slips by."""
-    unknown = [b.id for b in blocks(TUTORIAL) if not b.title and b.language != "console" and b.note != "not run"]
+    every = [*blocks(TUTORIAL), *blocks(PROMOTION)]
+    unknown = [b.id for b in every if not b.title and b.language != "console" and b.note != "not run"]
 
     assert [] == unknown
