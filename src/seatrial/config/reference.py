@@ -71,16 +71,16 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "Enforced by cgroups where this machine lets seatrial; otherwise measured, and said to be not enforced.",
         ResourcesInput,
     ),
-    ("`registry`", "A bare string is the URL.", RegistryInput),
+    ("`registry`", "A bare string is the URL. [How to register models](../how-to/registry.md).", RegistryInput),
     ("`registry.stages.NAME`", "In their order.", StageInput),
     (
         "`models.NAME`",
-        "What `seatrial promote NAME` and `seatrial deploy NAME@…` need to know of the project.",
+        "What `seatrial promote NAME` and `seatrial deploy NAME@…` need to know of the project. [How to promote](../how-to/promote.md).",
         ModelInput,
     ),
     ("`models.NAME.tests[]`", "A bare string is the path for pytest.", ModelTestInput),
-    ("`notify[]`", "A bare string is the URL.", NotifyInput),
-    ("`sync`", "A bare string is the target.", SyncInput),
+    ("`notify[]`", "A bare string is the URL. [How to tell people](../how-to/notify.md).", NotifyInput),
+    ("`sync`", "A bare string is the target. [How code is copied](../how-to/sync.md).", SyncInput),
 )
 
 
