@@ -44,9 +44,10 @@ class Shell:
 
 
 def project(folder: Path) -> Shell:
-    """The example in a repository of its own, committed."""
-    ignored = shutil.ignore_patterns(".seatrial", "__pycache__", "baseline")
+    """The example in a repository of its own, trained and committed."""
+    ignored = shutil.ignore_patterns(".seatrial", "__pycache__", "baseline", "model.joblib")
     shutil.copytree(DIGITS, folder, ignore=ignored)
+    subprocess.run([sys.executable, "train.py"], cwd=folder, check=True, capture_output=True)
     work = init(folder)
     for key, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
         work.git("config", key, value)

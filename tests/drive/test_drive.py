@@ -169,7 +169,7 @@ def test_a_warm_up_that_fails_does_not_count() -> None:
         writer.write(http(status=500 if request.number < 3 else 200))
 
     with LocalServer(fail_first) as server:
-        assert {None} == drive_all([lane(server.url, warmup=3)]).errors()
+        assert {None} == drive_all([lane(server.url, warmup=3, rate=20.0)]).errors()
 
 
 def test_concurrent_lanes_are_driven_together() -> None:

@@ -179,7 +179,10 @@ def _laying(folder: Path) -> Iterator[Path]:
     _clear_abandoned(folder)
     while True:
         room = Path(tempfile.mkdtemp(prefix=".laying-", dir=folder))
-        descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # another process took it for abandoned before it was opened
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if room.exists():
             break

@@ -82,7 +82,9 @@ def _opened(path: Path) -> tuple[PyFunc, tuple[str, ...]]:
         os.environ.setdefault(name, value)
     pyfunc = require("mlflow.pyfunc", install=_INSTALL)
     require("pandas", install=_INSTALL)
-    with _noted_log("mlflow") as messages, _no_bytecode():
+    # A model's code must not add files to its directory, and it may import as late as in a prediction.
+    sys.dont_write_bytecode = True
+    with _noted_log("mlflow") as messages:
         try:
             model = pyfunc.load_model(str(path))
         except ModuleNotFoundError as error:
@@ -104,16 +106,6 @@ def _noted_log(name: str) -> Iterator[list[str]]:
         yield messages
     finally:
         logger.handlers = printing
-
-
-@contextmanager
-def _no_bytecode() -> Iterator[None]:
-    """Importing a model's code must not add files to its directory."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def _estimator(model: PyFunc, signature: Signature) -> Estimator | None:
