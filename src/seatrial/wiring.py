@@ -99,10 +99,11 @@ def open_registry(project: Path) -> "Iterator[RegistryTools]":
 
 
 def _registry_spec(project: Path) -> "RegistrySpec":
-    from seatrial.config import CONFIG_NAME, load_project
+    from seatrial.config import find_project
     from seatrial.records import RegistrySpec
 
-    return load_project(project).registry if (project / CONFIG_NAME).is_file() else RegistrySpec()
+    found = find_project(project)
+    return RegistrySpec() if found is None else found.registry
 
 
 def _registry(spec: "RegistrySpec", project: Path, root: Path, store: "Store") -> "Registry":

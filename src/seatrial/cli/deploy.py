@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seatrial.cli.options import Form, Project
 from seatrial.cli.output import Format, print_grid, print_json, print_sentences, print_warnings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
-Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
 Name = Annotated[str, typer.Argument(help="Of the deployment.", show_default=False)]
 
 

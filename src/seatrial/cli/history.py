@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seatrial.cli.options import Form, Project
 from seatrial.cli.output import Format, print_json, print_report, print_runs, print_sentences
 
 if TYPE_CHECKING:
     from seatrial.trial.history import PastPromotion
-
-Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
-Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
 
 
 def runs(

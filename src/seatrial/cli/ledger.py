@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seatrial.cli.options import Form, Project
 from seatrial.cli.output import Format, print_grid, print_json, print_sentences
 
 app = typer.Typer(
@@ -12,9 +13,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
-Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
 
 
 @app.command()

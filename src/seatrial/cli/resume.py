@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seatrial.cli.options import Form, Project
 from seatrial.cli.output import Format, print_grid, print_json, print_sentences
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from seatrial.cli.promoting import Promoting
     from seatrial.workflows.engine import Engine, Unfinished
-
-Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
-Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
 
 
 def resume(

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seatrial.cli.options import Project
 from seatrial.cli.output import Format, print_json
 
 if TYPE_CHECKING:
     from seatrial.deployments.systemd import UnitFacts
     from seatrial.records import DeployState, DeployStatus
-    from seatrial.workflows.attend import Attendant
-
-Project = Annotated[Path, typer.Option("--project", help="Folder with seatrial.yaml.", show_default=False)]
 
 
 def server(
@@ -36,10 +34,12 @@ def server(
     What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions and notices that
     were cut off it goes on with.
     """
+    from seatrial.config import find_project
     from seatrial.deployments.notice import notice_of_change
-    from seatrial.deployments.server import serve
+    from seatrial.deployments.server import log, serve
     from seatrial.deployments.systemd import unit_file
     from seatrial.wiring import open_supervisor
+    from seatrial.workflows.attend import Attendant
 
     if systemd:
         facts = _unit_facts(project)
@@ -52,8 +52,10 @@ def server(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    attendant = _attendant(project)
-    name = _project_name(project)
+    configured = find_project(project)
+    # Where there is no project, there are no promotions to go on with, and nobody to tell.
+    attendant = None if configured is None else Attendant(project, log.info)
+    name = project.resolve().name if configured is None else configured.name
 
     def tell(status: "DeployStatus", before: "DeployState | None") -> None:
         notice = notice_of_change(status, before, project=name)
@@ -62,24 +64,6 @@ def server(
 
     with open_supervisor(project, tell) as supervisor:
         serve(supervisor, stop, duties=() if attendant is None else (attendant,), stop_models=stop_models)
-
-
-def _attendant(project: Path) -> "Attendant | None":
-    """What goes on with promotions and notices that were cut off; nobody where there is no project to have any."""
-    import logging
-
-    from seatrial.config import CONFIG_NAME
-    from seatrial.workflows.attend import Attendant
-
-    if not (project / CONFIG_NAME).is_file():
-        return None
-    return Attendant(project, logging.getLogger("seatrial.server").info)
-
-
-def _project_name(project: Path) -> str:
-    from seatrial.config import CONFIG_NAME, load_project
-
-    return load_project(project).name if (project / CONFIG_NAME).is_file() else project.resolve().name
 
 
 def _unit_facts(project: Path) -> "UnitFacts":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seatrial.cli.options import Form
 from seatrial.cli.output import Format, print_csv, print_grid, print_json, print_verdict, print_warnings
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(help="Only what was answered before; written as --since.")]
 OfVersion = Annotated[str | None, typer.Option("--version", help="Only this model version.")]
 Route = Annotated[str | None, typer.Option(help="Only this route (path template).")]
-Form = Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")]
 RowsForm = Annotated[RowsFormat, typer.Option("--format", help="Of what is printed on standard output.")]
 
 

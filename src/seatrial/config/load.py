@@ -38,6 +38,11 @@ def load_project(folder: Path) -> Project:
     return read_project(text, where=str(file), default_name=folder.resolve().name)
 
 
+def find_project(folder: Path) -> Project | None:
+    """The project in `folder`; None where it has no `seatrial.yaml`. Raises UsageError for one that is wrong."""
+    return load_project(folder) if (folder / CONFIG_NAME).is_file() else None
+
+
 def read_project(text: str, *, where: str, default_name: str) -> Project:
     """The project that `text` means; `where` names it in errors. Raises UsageError."""
     document = _parse(text, where)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from seatrial.config import CONFIG_NAME, load_project
+from seatrial.config import find_project
 from seatrial.deployments.means import Prepared
 from seatrial.deployments.wishes import fingerprint
 from seatrial.ports import Registry
@@ -25,6 +25,7 @@ from seatrial.records import (
     HealthSpec,
     ModelVersion,
     PermanentError,
+    Project,
     PromotionSpec,
     Role,
     UsageError,
@@ -184,9 +185,12 @@ class Preparer:
 
 def promotion_of(project: Path, model: str) -> PromotionSpec | None:
     """How the project serves this model; None where it doesn't say. Raises UsageError for a wrong configuration."""
-    if not (project / CONFIG_NAME).is_file():
-        return None
-    return next((spec for spec in load_project(project).promotions if spec.model == model), None)
+    found = find_project(project)
+    return None if found is None else _promotion_in(found, model)
+
+
+def _promotion_in(project: Project, model: str) -> PromotionSpec | None:
+    return next((spec for spec in project.promotions if spec.model == model), None)
 
 
 def _whole(room: Path) -> Path:
@@ -200,10 +204,11 @@ def _is_whole(room: Path) -> bool:
 
 def serving_of(project: Path, model: str) -> DeploymentSpec | None:
     """The project's deployment that serves this model; None where it doesn't say. Raises UsageError."""
-    spec = promotion_of(project, model)
-    if spec is None:
+    found = find_project(project)
+    spec = None if found is None else _promotion_in(found, model)
+    if found is None or spec is None:
         return None
-    return next(one for one in load_project(project).deployments if one.name == spec.deployment)
+    return next(one for one in found.deployments if one.name == spec.deployment)
 
 
 def remove_code(project: Path, folder: Path, keep: frozenset[str]) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from seatrial.config import CONFIG_NAME, load_project
-from seatrial.records import Actor, Lineage, ModelVersion, Project, VersionDraft
+from seatrial.config import find_project
+from seatrial.records import Actor, Lineage, ModelVersion, VersionDraft
 from seatrial.registry.artifacts import check_model
 from seatrial.registry.examine import Examined, examine
 from seatrial.registry.names import find_version
@@ -103,7 +103,7 @@ def _origin(
     """Where it comes from, the tags that say more of it, and notes."""
     apart = [path for path in (request.path, request.data) if path is not None]
     code = find_code(tools.project, environ=environ, apart_from=apart)
-    stack, stack_note = find_stack(tools.project, _config(tools), request.name, code)
+    stack, stack_note = find_stack(tools.project, find_project(tools.project), request.name, code)
     lineage = Lineage(
         commit=code.commit,
         branch=code.branch,
@@ -119,10 +119,6 @@ def _parent(request: RegisterRequest, tools: RegistryTools) -> int | None:
     if request.parent is None:
         return None
     return find_version(f"{request.name}@{request.parent}", tools.registry, tools.rules).number
-
-
-def _config(tools: RegistryTools) -> Project | None:
-    return load_project(tools.project) if (tools.project / CONFIG_NAME).is_file() else None
 
 
 def _examined(request: RegisterRequest, tools: RegistryTools) -> Examined:

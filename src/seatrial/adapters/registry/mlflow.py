@@ -79,13 +79,15 @@ class MlflowRegistry:
 
     def version(self, model: str, number: int) -> ModelVersion:
         """One version; adopted if seatrial did not know it."""
-        return self._known(self._models.one(model, number))
+        standing = self._standing(model)
+        return self._adopted(self._seen(self._models.one(model, number), standing), standing)
 
     def holders(self, model: str, stage: str) -> Sequence[ModelVersion]:
         """The versions that hold a stage, oldest first."""
         wanted = self._rules.get(stage).name
-        held = [version for version in self.versions(model) if version.stage == wanted]
-        return sorted((self._adopted(version) for version in held), key=lambda version: version.number)
+        standing = self._standing(model)
+        seen = [self._seen(found, standing) for found in self._models.found(model)]
+        return [self._adopted(version, standing) for version in reversed(seen) if version.stage == wanted]
 
     def tag(self, model: str, number: int, tags: Mapping[str, str | None]) -> ModelVersion:
         """Set tags, remove those whose value is None; the version as it is then."""
@@ -131,12 +133,9 @@ class MlflowRegistry:
         """Give the ledger's connections back."""
         self._ledger.close()
 
-    def _known(self, found: Any) -> ModelVersion:  # noqa: ANN401 - MLflow's entity
-        return self._adopted(self._seen(found, self._standing(found.name)))
-
-    def _adopted(self, version: ModelVersion) -> ModelVersion:
+    def _adopted(self, version: ModelVersion, standing: "_Standing") -> ModelVersion:
         """The version with our record and a line in the ledger."""
-        entered = version.number in self._ledger.stage_of(version.model)
+        entered = version.number in standing.stages
         if version.artifact.digest and entered:
             return version
         found = self._models.adopt(self._models.one(version.model, version.number))
