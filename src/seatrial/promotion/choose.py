@@ -1,5 +1,6 @@
 """Which versions are promoted, where to, and how they are tried."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial.config.registering import promotion_of
@@ -29,7 +30,7 @@ def choose(wish: Wish, project: Project, folder: Path, registry: Registry) -> Or
     return Order(
         numbers=tuple(sorted(version.number for version in versions)),
         stage=target.name,
-        spec=PromotionSpec(model=spec.model, deployment=spec.deployment, path=spec.path, tests=_tests(spec, folder)),
+        spec=replace(spec, tests=_tests(spec, folder)),
     )
 
 

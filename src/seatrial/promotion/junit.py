@@ -4,15 +4,14 @@ A version that passed its trial can still be refused (another was faster), so a 
 file has to see that too.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from seatrial.records import PromotionResult, Report, Verdict
 from seatrial.trial.report import render_junit
+from seatrial.wording.inert import for_xml
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,7 +23,7 @@ def render_promotions(told: Sequence[tuple[PromotionResult, Report | None]]) -> 
     """
     suites = [_trial_suite(suite, result) for result, report in told if report for suite in _suites(report)]
     suites.append(_outcome_suite([result for result, _ in told]))
-    root = ET.Element("testsuites", name=_clean(told[0][0].model if told else "promotion"))
+    root = ET.Element("testsuites", name=for_xml(told[0][0].model if told else "promotion"))
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
     root.set("time", f"{sum(float(suite.get('time', '0')) for suite in suites):.3f}")
@@ -39,7 +38,7 @@ def _suites(report: Report) -> list[ET.Element]:
 
 def _trial_suite(suite: ET.Element, result: PromotionResult) -> ET.Element:
     """The suite under the version's name, so that those of several versions can be told apart."""
-    suite.set("name", _clean(f"{result.model}@{result.number} {suite.get('name', '')}"))
+    suite.set("name", for_xml(f"{result.model}@{result.number} {suite.get('name', '')}"))
     return suite
 
 
@@ -63,17 +62,12 @@ def _outcome_suite(results: Sequence[PromotionResult]) -> ET.Element:
 def _outcome(result: PromotionResult) -> ET.Element:
     case = ET.Element(
         "testcase",
-        classname=_clean(result.model),
-        name=_clean(f"{result.model}@{result.number} to {result.stage}"),
+        classname=for_xml(result.model),
+        name=for_xml(f"{result.model}@{result.number} to {result.stage}"),
         time="0.000",
     )
     if not result.promoted:
         kind = "refused" if result.verdict is Verdict.PASS else result.verdict.value
         element = "error" if result.verdict is Verdict.ERROR else "failure"
-        ET.SubElement(case, element, type=kind, message=_clean(result.refused or result.headline))
+        ET.SubElement(case, element, type=kind, message=for_xml(result.refused or result.headline))
     return case
-
-
-def _clean(value: str) -> str:
-    """`value` without the characters that XML 1.0 forbids."""
-    return _ILLEGAL.sub("\ufffd", value)

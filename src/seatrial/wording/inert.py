@@ -1,4 +1,4 @@
-"""Untrusted text in Markdown: log lines, package names, test output and file names stay text.
+"""Untrusted text in Markdown and XML: log lines, package names, test output and file names stay text.
 
 GitHub reads a comment twice: once as Markdown, then its filters look through the text of the page for mentions
 (`@name`), references (`#1`), bare addresses and `$mathematics$`. `prose` guards against both: what has a meaning in
@@ -15,6 +15,7 @@ from seatrial.wording.text import MISSING, one_line, visible
 SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔", Verdict.ERROR: "⚠️"}
 JOINER = "\u2060"
 _MARKUP = re.compile(r"[\\`*\[<>|~&]|(?<![^\W_])_|_(?![^\W_])|^[#=]|^\+(?=\s|$)|^-(?=[\s-]|$)")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _FILTERED = re.compile(r"@(?=\w)|#(?=\w)|(?<=\bGH-)(?=\d)|:(?=//)|(?<=www)(?=\.)|:(?=[\w+-]+:)", re.IGNORECASE)
 
@@ -72,3 +73,8 @@ def table(heads: list[str], lines: list[list[str]], *, right: frozenset[int] = f
 def label(value: str, limit: int = 30) -> str:
     """`value` as a label of a Mermaid chart: letters, digits and a few harmless signs, the rest as `_`."""
     return re.sub(r"[^\w .,:+=/()@…-]", "_", one_line(value, limit))
+
+
+def for_xml(text: str) -> str:
+    """`text` without the characters that XML 1.0 forbids, each replaced by U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text)

@@ -12,15 +12,14 @@ deployment that never came up can't look like one without gates. The shape is th
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from seatrial.records import CellSummary, Comparison, DeploymentReport, Report, TestCase, TestResult, Verdict
 from seatrial.wording import text, verdicts
+from seatrial.wording.inert import for_xml
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOG_LINES = 20
 
 
@@ -56,7 +55,7 @@ def render_junit(report: Report) -> bytes:
         )
         suites.append(_suite("seatrial trial", [broken], report))
     root = ET.Element(
-        "testsuites", name=_clean(report.project), time=_seconds((report.ended - report.started).total_seconds())
+        "testsuites", name=for_xml(report.project), time=_seconds((report.ended - report.started).total_seconds())
     )
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
@@ -71,7 +70,7 @@ def _suite(name: str, cases: Sequence[_Case], report: Report) -> ET.Element:
     }
     suite = ET.Element(
         "testsuite",
-        name=_clean(name),
+        name=for_xml(name),
         tests=str(len(cases)),
         failures=counts["failure"],
         errors=counts["error"],
@@ -85,13 +84,13 @@ def _suite(name: str, cases: Sequence[_Case], report: Report) -> ET.Element:
 
 def _element(case: _Case) -> ET.Element:
     element = ET.Element(
-        "testcase", classname=_clean(case.classname), name=_clean(case.name), time=_seconds(case.seconds)
+        "testcase", classname=for_xml(case.classname), name=for_xml(case.name), time=_seconds(case.seconds)
     )
     if case.outcome == "skipped":
-        ET.SubElement(element, "skipped", message=_clean(case.message))
+        ET.SubElement(element, "skipped", message=for_xml(case.message))
     elif case.outcome:
-        inner = ET.SubElement(element, case.outcome, type=case.kind, message=_clean(case.message))
-        inner.text = _clean(case.body) or None
+        inner = ET.SubElement(element, case.outcome, type=case.kind, message=for_xml(case.message))
+        inner.text = for_xml(case.body) or None
     return element
 
 
@@ -187,11 +186,6 @@ def _test_case(case: TestCase, classname: str) -> _Case:
         message=first,
         body=case.message,
     )
-
-
-def _clean(value: str) -> str:
-    """`value` without the characters that XML 1.0 forbids."""
-    return _ILLEGAL.sub("\ufffd", value)
 
 
 def _seconds(value: float) -> str:
