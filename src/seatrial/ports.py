@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Protocol
 
 from seatrial.records import (
+    AccessLine,
     Books,
     Evidence,
+    InForce,
     LedgerEntry,
     Limits,
     ModelSummary,
     ModelVersion,
     Move,
     Notice,
+    ProxyStatus,
     Resources,
+    Routing,
     UsagePoint,
     VersionDraft,
+    Window,
 )
 
 
@@ -304,4 +309,110 @@ class CodeTarget(Protocol):
 
     def drop(self, folder: str) -> None:
         """Remove a folder that seatrial wrote, with everything in it. Raises UsageError if seatrial did not write it."""
+        ...
+
+
+class Traffic(Protocol):
+    """The proxy before the services: which requests go where.
+
+    What it was asked for it keeps on disk, so that it goes on with it after seatrial or the proxy was killed. Safe to use
+    from many threads of one process.
+    """
+
+    def keep(self) -> ProxyStatus:
+        """Start the proxy if it does not run, or take over the one that an earlier seatrial started; how it is.
+
+        Called again and again. Raises PermanentError if it can't be started: no binary, the address is taken.
+        """
+        ...
+
+    def status(self) -> ProxyStatus:
+        """How the proxy is, without starting it."""
+        ...
+
+    def stop(self) -> None:
+        """End the proxy after the requests that it holds; what it was asked for stays on disk."""
+        ...
+
+    def apply(self, routing: Routing) -> None:
+        """Do this with a service's requests; in force when it returns, and no request is lost by it.
+
+        An endpoint that is no longer named gets nothing new from then on. The same again changes nothing.
+        Raises TemporaryError if the proxy does not run or does not confirm in time: what was asked for is kept, and comes
+        into force once it does. Raises UsageError for what this proxy can't do (HAProxy has no mirror).
+        """
+        ...
+
+    def remove(self, service: str) -> None:
+        """Answer for a service no more; nothing if it isn't there."""
+        ...
+
+    def wanted(self) -> Sequence[Routing]:
+        """What it was last asked for, by service."""
+        ...
+
+    def read(self, service: str) -> InForce | None:
+        """What the running proxy itself says that it does; None if it knows no such service.
+
+        Raises TemporaryError if the proxy does not run or answer.
+        """
+        ...
+
+    def pending(self, service: str, endpoints: Collection[str]) -> int:
+        """How many requests these endpoints of a service still have to answer."""
+        ...
+
+    def log_files(self) -> Sequence[Path]:
+        """The access log, the oldest file first; lines are whole where they end in a line break."""
+        ...
+
+    def rotate_log(self) -> Path | None:
+        """Begin a new file of the access log without losing a line; the one that is now complete, None if it was empty."""
+        ...
+
+    def read_line(self, line: bytes) -> AccessLine | None:
+        """A line of the access log as a record; None for a line that is not about a service's request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Whose requests are meant: a service, and which versions its arms are, by their names in logs and metrics.
+
+    Attributes:
+        release: id of the release; first-seen users are counted from its begin.
+        seconds: length of a window; windows begin at whole multiples of it since 1970.
+        quality: names of the model metrics (`rmse`, `mae`, `error_rate`) that are wanted, as far as labels come in.
+    """
+
+    service: str
+    stable: str
+    canary: str
+    release: str
+    begun: datetime
+    seconds: float = 10.0
+    quality: tuple[str, ...] = ()
+
+
+class Metrics(Protocol):
+    """What is known of both arms, window by window."""
+
+    def windows(self, watched: Watched, since: datetime, until: datetime) -> Sequence[Window]:
+        """The windows that begin at `since` or later and are complete by `until`: in order, without gaps.
+
+        A window without requests is one with zeros. `weight` and `steady` are the caller's to fill in. Called with `since`
+        as the end of the last window that was got; the same again gives the same. Raises TemporaryError if the source does
+        not answer: nothing is lost by asking later.
+        """
+        ...
+
+
+class Query(Protocol):
+    """A system that answers questions in a language of its own (PromQL)."""
+
+    def value(self, query: str, at: datetime) -> float | None:
+        """The figure of that moment; None if there are no data or the answer is no finite number.
+
+        Raises UsageError if the question is wrong or has several answers, TemporaryError if the system does not answer.
+        """
         ...

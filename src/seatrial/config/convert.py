@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from seatrial.config import metrics, registering
+from seatrial.config import metrics, registering, releasing
 from seatrial.config.invalid import InvalidError
 from seatrial.config.quantities import parse_figure, parse_margin
 from seatrial.config.schema import (
@@ -58,6 +58,9 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         servings=registering.to_servings(given),
         notify=registering.to_receivers(given.notify),
         sync=registering.to_sync(given.sync),
+        gateway=releasing.to_gateway(given.gateway),
+        services=releasing.to_services(given.services),
+        releases=releasing.to_releases(given.services),
     )
 
 

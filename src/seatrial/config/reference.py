@@ -14,21 +14,29 @@ from seatrial.config.metrics import KNOWN
 from seatrial.config.schema import (
     BuildInput,
     DeploymentInput,
+    GatewayInput,
     HealthInput,
     MetricInput,
     ModelInput,
     ModelTestInput,
     NotifyInput,
     ProjectInput,
+    QualityInput,
     RegistryInput,
+    ReleaseInput,
     RequestsInput,
     ResourcesInput,
+    ServiceInput,
     Shared,
     SliceInput,
+    SourceInput,
     StackInput,
     StageInput,
+    StepInput,
+    StickyInput,
     SyncInput,
     TestInput,
+    ThresholdInput,
 )
 
 INTRODUCTION = """\
@@ -81,6 +89,26 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`models.NAME.tests[]`", "A bare string is the path for pytest.", ModelTestInput),
     ("`notify[]`", "A bare string is the URL. [How to tell people](../how-to/notify.md).", NotifyInput),
     ("`sync`", "A bare string is the target. [How code is copied](../how-to/sync.md).", SyncInput),
+    ("`gateway`", "[How to run the gateway](../how-to/gateway.md).", GatewayInput),
+    (
+        "`services.NAME`",
+        "Without `stable` and `canary` seatrial runs both itself, as [deployments](deployments.md) of a registered model.",
+        ServiceInput,
+    ),
+    ("`services.NAME.sticky`", "Exactly one of the two.", StickyInput),
+    ("`services.NAME.release`", "[How to release](../how-to/release.md).", ReleaseInput),
+    ("`services.NAME.release.steps[]`", "Exactly one of `mirror`, `weight` and `approval`.", StepInput),
+    (
+        "`services.NAME.release.source`",
+        "A bare string is the kind. [How to judge by Prometheus](../how-to/prometheus.md).",
+        SourceInput,
+    ),
+    ("`services.NAME.release.quality.METRIC`", "A bare string is the margin.", QualityInput),
+    (
+        "`services.NAME.release.thresholds[]`",
+        "A bare string is `METRIC < VALUE` or `METRIC > VALUE`.",
+        ThresholdInput,
+    ),
 )
 
 

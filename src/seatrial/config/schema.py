@@ -4,6 +4,7 @@ Shorthands (a bare string for `stack`, `build`, `health` and `slices`) are widen
 model has one form. `docs/reference/configuration.md` is tested against these models.
 """
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -54,6 +55,32 @@ def _widen(key: str) -> Callable[[object], object]:
         return {key: value} if isinstance(value, str) else value
 
     return widen
+
+
+def _share(value: object) -> float:
+    """A share as `20%`, `0.5%` or a fraction."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("a share is written as 20% or 0.2")  # noqa: TRY004 - pydantic wants ValueError
+    share, _ = parse_margin(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is not a share from 0% to 100%")
+    return share
+
+
+Share = Annotated[float, BeforeValidator(_share)]
+DurationOrNone = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+Probability = Annotated[float, Field(gt=0, lt=0.5)]
+_BOUND = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<|>)=?\s*(\S+)\s*$")
+
+
+def _threshold(value: object) -> object:
+    """Turn `latency_mean_ms < 500` into its parts."""
+    if not isinstance(value, str):
+        return value
+    found = _BOUND.match(value)
+    if found is None:
+        raise ValueError(f"{value!r} is not a threshold; write for example latency_mean_ms < 500")
+    return {"metric": found[1], "below" if found[2] == "<" else "above": found[3], "name": value}
 
 
 class Strict(BaseModel):
@@ -321,6 +348,159 @@ class SyncInput(Strict):
     )
 
 
+class GatewayInput(Strict):
+    """The proxy before all services of the project."""
+
+    proxy: Literal["envoy", "nginx", "haproxy"] = Field("envoy", description="Which proxy.")
+    host: Text = Field("127.0.0.1", description="Address that it listens at.")
+    port: Annotated[int, Field(gt=0, lt=65536)] = Field(8080, description="Port that it listens at.")
+    binary: Text | None = Field(
+        None, description="Path of the proxy's program. Default: Envoy of the `gateway` extra, else the one on PATH."
+    )
+
+
+class StickyInput(Strict):
+    """What keeps a user on one side; exactly one of `header` and `cookie`."""
+
+    header: Text | None = Field(None, description="Name of a request header, a user id say.")
+    cookie: Text | None = Field(None, description="Name of a cookie; who has none gets one.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.header is None) == (self.cookie is None):
+            raise ValueError("stickiness is by exactly one of header and cookie")
+        return self
+
+
+class StepInput(Strict):
+    """One step of a release; exactly one of `mirror`, `weight` and `approval`."""
+
+    mirror: Share | None = Field(None, description="Share of the safe requests that the canary gets a copy of.")
+    weight: Share | None = Field(None, description="Share of the requests that the canary gets, in steps of 0.1 %.")
+    approval: bool = Field(False, description="Wait until a person says `seatrial release resume`.")  # noqa: FBT003
+    dwell: DurationOrNone = Field(0.0, alias="for", description="Least time that it lasts.")
+    until: Literal["decided"] | None = Field(
+        None, description="`decided`: it lasts until the judge says promote. Default of the last weight."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if [self.mirror is not None, self.weight is not None, self.approval].count(True) != 1:
+            raise ValueError("a step is exactly one of mirror, weight and approval")
+        return self
+
+
+class QualityInput(Strict):
+    """One model metric that labels tell later; a bare margin is `{margin: …}`."""
+
+    margin: Margin = Field("3%", description="How much worse it may be, as a share of stable's.")
+
+
+class ThresholdInput(Strict):
+    """One fixed bound; a bare string is `METRIC < VALUE`."""
+
+    metric: Text | None = Field(None, description="`latency_mean_ms`, `latency_p99_ms`, `error_rate`, `success_rate`….")
+    query: Text | None = Field(
+        None, description="PromQL in place of a metric; `$window` and `$version` in it are filled in."
+    )
+    name: Text | None = Field(None, description="Name in the report. Default: as it is written.")
+    below: float | None = Field(None, description="It has to stay below this.")
+    above: float | None = Field(None, description="It has to stay above this.")
+    arm: Literal["stable", "canary"] = Field("canary", description="Whose figure.")
+    window: Duration = Field(300.0, description="Length of the trailing window that the figure is of.")
+    samples: Annotated[int, Field(ge=0)] = Field(100, description="With fewer requests it says nothing yet.")
+    url: Url | None = Field(None, description="Prometheus that answers the query. Default: that of `source`.")
+
+    @model_validator(mode="after")
+    def _clear(self) -> Self:
+        if (self.metric is None) == (self.query is None):
+            raise ValueError("a threshold is of exactly one of metric and query")
+        if (self.below is None) == (self.above is None):
+            raise ValueError("a threshold has exactly one of below and above")
+        return self
+
+
+class SourceInput(Strict):
+    """Where the judge's figures come from; a bare string is the kind."""
+
+    kind: Literal["access-log", "serve", "prometheus"] = Field(
+        "access-log", description="The gateway's log, the model servers' own metrics, or a Prometheus server."
+    )
+    url: Url | None = Field(None, description="Of the Prometheus server.")
+    requests: Text | None = Field(None, description="PromQL of the counter of requests, with `$version` in it.")
+    errors: Text | None = Field(None, description="PromQL of the counter of requests that failed.")
+    latency: Text | None = Field(None, description="PromQL of the histogram's `_bucket` series.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "prometheus" and None in {self.url, self.requests, self.latency}:
+            raise ValueError("a prometheus source needs url, requests and latency")
+        return self
+
+
+class ReleaseInput(Strict):
+    """How the service is released."""
+
+    stage: Text = Field("Production", description="Stage of the registry that the version gets in the end.")
+    steps: tuple[StepInput, ...] = Field(
+        (), description="Default: 20 % until the judge has decided (`[{weight: 20%, until: decided}]`)."
+    )
+    longest: Duration = Field(43200.0, description="It ends without a verdict after this long.")
+    at_timeout: Literal["abort", "promote", "pause"] = Field("abort", description="What is done then.")
+    bake: DurationOrNone = Field(0.0, description="How long the old version is kept ready after the promotion.")
+    if_running: Literal["refuse", "wait", "replace"] = Field(
+        "refuse", description="What a release does that finds another of the same service."
+    )
+    window: Annotated[Duration, Field(ge=1)] = Field(10.0, description="Length of the windows that are judged.")
+    source: Annotated[SourceInput, BeforeValidator(_widen("kind"))] = Field(
+        SourceInput(), description="Where the figures come from."
+    )
+    alpha: Probability = Field(0.01, description="Largest probability of aborting a canary that is no worse.")
+    beta: Probability = Field(0.05, description="Largest probability of promoting one worse than a margin.")
+    margins: dict[Literal["latency_p50", "latency_p90", "latency_p99", "errors"], Margin | Literal["off"]] = Field(
+        {}, description="How much worse each may be. Default: 5%, 10%, 10% and 0.2pp; `off` drops one."
+    )
+    quality: dict[Literal["rmse", "mae", "error_rate"], Annotated[QualityInput, BeforeValidator(_widen("margin"))]] = (
+        Field({}, description="Model metrics from labels that come in later.")
+    )
+    tolerance: Share = Field(0.03, description="Latency may be worse by so much without being called harm.")
+    warmup: DurationOrNone = Field(600.0, description="The canary's first time, which is left out.")
+    soak: DurationOrNone = Field(0.0, description="Nothing is promoted earlier.")
+    dispersion: Annotated[float, Field(ge=1)] | None = Field(
+        None, description="Factor on all variances. Default: estimated from sessions and replicas."
+    )
+    thresholds: tuple[Annotated[ThresholdInput, BeforeValidator(_threshold)], ...] = Field(
+        (), description="Fixed bounds beside the statistics: `latency_mean_ms < 500`."
+    )
+
+
+class ServiceInput(Strict):
+    """One service that the gateway answers for."""
+
+    model: Name | None = Field(None, description="Its name in the registry. Default: the service's name.")
+    replicas: Annotated[int, Field(gt=0, le=256)] = Field(2, description="Replicas of the stable version.")
+    canary_replicas: Annotated[int, Field(gt=0, le=256)] = Field(1, description="Replicas of the canary.")
+    prefix: Annotated[str, Field(pattern=r"^/")] = Field("/", description="Path prefix of its requests.")
+    hosts: tuple[Text, ...] = Field((), description="Host names of its requests. Default: any.")
+    stable: Url | None = Field(None, description="Where stable is, if something else runs it.")
+    canary: Url | None = Field(None, description="Where the canary is, if something else runs it.")
+    sticky: StickyInput | None = Field(None, description="What keeps a user on one side. Default: nothing does.")
+    safe_methods: tuple[Text, ...] = Field(
+        ("GET", "HEAD", "OPTIONS"), description="Methods whose requests may be mirrored."
+    )
+    safe_paths: tuple[Annotated[str, Field(pattern=r"^/")], ...] = Field(
+        (), description="Prefixes whose requests may be mirrored whatever the method."
+    )
+    timeout: Duration = Field(15.0, description="A request is given up after this long.")
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="How often a request that failed is tried at another replica."
+    )
+    health: Annotated[str, Field(pattern=r"^/")] = Field(
+        "/readyz", description="Path that tells whether a replica lives."
+    )
+    release: ReleaseInput = Field(ReleaseInput(), description="How it is released.")
+
+
 class ProjectInput(Shared):
     """The whole file."""
 
@@ -346,3 +526,5 @@ class ProjectInput(Shared):
     sync: Annotated[SyncInput, BeforeValidator(_widen("target"))] | None = Field(
         None, description="Where `seatrial sync` copies the project's code."
     )
+    gateway: GatewayInput = Field(GatewayInput(), description="The proxy before the services.")
+    services: dict[Name, ServiceInput] = Field({}, description="What the gateway answers for, by name.")

@@ -26,6 +26,8 @@ class Notice:
         sentences: what happened, the most important first.
         headings, rows: the verdict table; may be empty.
         link: where the report is; empty where there is none.
+        lines: of a log, shown as they are after everything else.
+        pictures: paths of pictures on this machine, sent along where a receiver takes files.
     """
 
     key: str
@@ -37,6 +39,8 @@ class Notice:
     headings: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     link: str = ""
+    lines: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ from seatrial.records.compare import Direction, Family
 from seatrial.records.notice import NotifySpec
 from seatrial.records.promotion import PromotionSpec
 from seatrial.records.registry import RegistrySpec
+from seatrial.records.release import ReleaseSpec
 from seatrial.records.sync import SyncSpec
+from seatrial.records.traffic import GatewaySpec, ServiceSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +207,9 @@ class Project:
         servings: for every other model: what each deployment that serves a file would make of it, by its own name.
         notify: who is told what.
         sync: where the project's code goes; None if nowhere.
+        gateway: the proxy before the services.
+        services: what the gateway answers for.
+        releases: how each service is released, by its name.
     """
 
     name: str
@@ -221,3 +226,6 @@ class Project:
     servings: tuple[PromotionSpec, ...] = ()
     notify: tuple[NotifySpec, ...] = ()
     sync: SyncSpec | None = None
+    gateway: GatewaySpec = field(default_factory=GatewaySpec)
+    services: tuple[ServiceSpec, ...] = ()
+    releases: Mapping[str, ReleaseSpec] = field(default_factory=dict)

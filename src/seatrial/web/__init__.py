@@ -1,0 +1,1 @@
+"""What answers over HTTP: the same use cases as the command line, nothing of its own."""
