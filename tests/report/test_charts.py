@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.pages.vega import thin
 from seatrial.records import Direction, LatencySummary, Usage, UsagePoint, Verdict
 from seatrial.trial.report import charts, effects, mermaid
 from seatrial.trial.report.curves import latency, latency_tail, quantiles, timelines, usage_line
-from seatrial.trial.report.vega import thin
 from tests.report import builders
 
 

@@ -6,18 +6,16 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatrial.trial.report import html, render_html
+from seatrial.pages.page import ASSETS
+from seatrial.trial.report import render_html
 from seatrial.wording import text
 from tests.report import builders
 from tests.report.test_markdown import hostile
-
-ASSETS = Path(html.__file__).parent / "assets"
 
 
 class Page(HTMLParser):

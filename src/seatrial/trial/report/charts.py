@@ -5,11 +5,11 @@ Every specification carries a `description` for screen readers; the tables of th
 
 from dataclasses import dataclass
 
+from seatrial.pages.vega import CONFIG, Spec
 from seatrial.records import DeploymentReport
 from seatrial.trial.report.curves import key, latency, latency_tail, timelines
 from seatrial.trial.report.effects import attribution, slices
 from seatrial.trial.report.forest import margins, margins_caption
-from seatrial.trial.report.vega import CONFIG, Spec
 
 __all__ = ["CONFIG", "Group", "Spec", "key", "margins", "margins_caption", "of_deployment"]
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from seatrial.pages.vega import Spec, chart, layer, rounded, thin, tip
 from seatrial.records import CellSummary, DeploymentReport, LatencySummary, Role, UsagePoint
-from seatrial.trial.report.vega import Spec, chart, layer, rounded, thin, tip
 from seatrial.wording import text
 
 MOST_POINTS = 300

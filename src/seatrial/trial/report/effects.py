@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from seatrial.pages.vega import Spec, by_name, chart, is_finite, layer, marker, rounded, tip
 from seatrial.records import AttributionEffect, Comparison, DeploymentReport
 from seatrial.trial.report import tables
-from seatrial.trial.report.vega import Spec, by_name, chart, is_finite, layer, marker, rounded, tip
 from seatrial.wording import text
 
 _VERSIONS = ["baseline", "candidate"]

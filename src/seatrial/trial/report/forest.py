@@ -6,8 +6,8 @@ A colour is never the only sign: verdicts also differ in shape.
 import math
 from collections.abc import Sequence
 
+from seatrial.pages.vega import Spec, by_name, chart, layer, marker, tip
 from seatrial.records import Comparison, Report, Verdict
-from seatrial.trial.report.vega import Spec, by_name, chart, layer, marker, tip
 from seatrial.wording import text, verdicts
 
 _WORST, _BEST = 3.0, -1.5
