@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from apprise.plugins.slack import NotifySlack
@@ -322,6 +323,16 @@ def test_no_subject_adds_a_header_or_a_recipient(mailbox: Mails, subject: str) -
 
     assert [MAILBOX] == mailbox.recipients[before]
     assert ("victim@example.org" in str(message["Bcc"] or ""), 1) == (False, len(message.get_all("Subject", [])))
+
+
+def test_a_mail_brings_the_plot_along(mailbox: Mails, tmp_path: Path) -> None:
+    """A picture that is there is attached; one that is gone holds nothing up."""
+    plot = tmp_path / "evidence.png"
+    plot.write_bytes(b"\x89PNG plot")
+    _open(_mailto(mailbox)).send(replace(NOTICE, pictures=(str(plot), str(tmp_path / "gone.png"))))
+    (message,) = mailbox.messages
+    attached = [(part.get_filename(), part.get_content()) for part in message.iter_attachments()]
+    assert [("evidence.png", b"\x89PNG plot")] == attached
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ _SUBJECT: Final = 140
 _SENTENCE: Final = 300
 _CELL: Final = 60
 _LINK: Final = 2000
+_LOG_LINE: Final = 200
+_MOST_LINES: Final = 10
 _FOUND_BY_CHATS: Final = re.compile(r"[@<#](?=\S)|:(?=//)|(?<=www)(?=\.)|:(?=[\w+-]+:)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"[\\`*\[<>~|]|(?<![^\W_])_|_(?![^\W_])|^[#=+-]|(?<=^\d)[.)]")
 _ENTITY: Final = re.compile(r"&(?=#|\w+;)")
@@ -50,7 +52,7 @@ class Form(StrEnum):
 
 
 def body(notice: Notice, form: Form) -> str:
-    """The notice without its subject: what happened, the link, what else there is to say, the table.
+    """The notice without its subject: what happened, the link, what else there is to say, the table, the lines of a log.
 
     Markdown is CommonMark. HTML is what mail programs show: no style sheet, no script, no picture.
     """
@@ -72,7 +74,7 @@ def _plain(notice: Notice) -> str:
     first, *others = [_guarded(line) for line in _sentences(notice)]
     lead = f"{notice.verdict.value.upper()}: {first}" if notice.verdict else first
     link = _labelled(notice, _address(notice.link) or _guarded(_path(notice.link)))
-    return _joined([lead, link, "\n".join(others), _guarded(_table(notice))])
+    return _joined([lead, link, "\n".join(others), _guarded(_table(notice)), _guarded(_lines(notice))])
 
 
 def _markdown(notice: Notice) -> str:
@@ -81,8 +83,8 @@ def _markdown(notice: Notice) -> str:
     address, path = _address(notice.link), _path(notice.link)
     link = f"[{_label(notice)}](<{address}>)" if address else _labelled(notice, path and _guarded(code(path, _LINK)))
     table = _table(notice)
-    shown = _guarded(fence(table, "")) if table else ""
-    return _joined([lead, link, "\n".join(f"- {line}" for line in others), shown])
+    blocks = [_guarded(fence(block, "")) for block in (table, _lines(notice)) if block]
+    return _joined([lead, link, "\n".join(f"- {line}" for line in others), *blocks])
 
 
 def _html(notice: Notice) -> str:
@@ -97,7 +99,7 @@ def _html(notice: Notice) -> str:
             f"<p>{lead}</p>",
             f"<p>{told}</p>" if told else "",
             f"<ul>{''.join(f'<li>{line}</li>' for line in others)}</ul>" if others else "",
-            f"<pre>{_shown(table)}</pre>" if table else "",
+            *(f"<pre>{_shown(block)}</pre>" for block in (table, _lines(notice)) if block),
         ]
     )
 
@@ -115,6 +117,11 @@ def line(notice: Notice) -> str:
 def _sentences(notice: Notice) -> list[str]:
     """At least one: services refuse an empty message."""
     return [one_line(sentence, _SENTENCE) for sentence in notice.sentences] or [one_line(notice.subject, _SUBJECT)]
+
+
+def _lines(notice: Notice) -> str:
+    """The lines of a log, each on one line; empty where there are none."""
+    return "\n".join(one_line(line, _LOG_LINE) for line in notice.lines[:_MOST_LINES])
 
 
 def _cells(notice: Notice) -> list[list[str]]:

@@ -89,6 +89,7 @@ from seatrial.records.release import (
     SourceSpec,
     StepKind,
 )
+from seatrial.records.release_report import ArmFigures, ReleasePoint, ReleaseReport, ReplicaUsage
 from seatrial.records.report import (
     AttributionEffect,
     CellSummary,
@@ -118,6 +119,7 @@ __all__ = [
     "Actor",
     "ActorKind",
     "Arm",
+    "ArmFigures",
     "ArmWindow",
     "Artifact",
     "AttributionEffect",
@@ -187,9 +189,12 @@ __all__ = [
     "ReleaseEventKind",
     "ReleaseOutcome",
     "ReleasePhase",
+    "ReleasePoint",
+    "ReleaseReport",
     "ReleaseSpec",
     "ReleaseStep",
     "ReplicaStatus",
+    "ReplicaUsage",
     "Report",
     "RequestsSpec",
     "Resources",

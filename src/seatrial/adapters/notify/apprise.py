@@ -11,6 +11,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 from apprise import Apprise, AppriseAsset, NotificationManager, NotifyBase, NotifyFormat, NotifyType
@@ -96,6 +97,7 @@ class AppriseNotify:
             body=(text.body if has_title else text.headed)(notice, text.Form(form.value)),
             body_format=NotifyFormat(form.value),
             notify_type=_TYPES[notice.verdict],
+            attach=_attached(plugin, notice),
             log_level=logging.DEBUG,
         )
 
@@ -111,6 +113,12 @@ class AppriseNotify:
                 remedy=f"compare it with {kind.setup_url}; a value that holds / @ # ? or % has to be percent-encoded",
             )
         return plugin
+
+
+def _attached(plugin: NotifyBase, notice: Notice) -> list[str] | None:
+    """The notice's pictures that are still there, for a receiver that takes files."""
+    pictures = [path for path in notice.pictures if Path(path).is_file()]
+    return pictures if pictures and plugin.attachment_support else None
 
 
 def _hush() -> None:
