@@ -43,6 +43,12 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
     """The project that the file means. Raises InvalidError with the key that is wrong."""
     if given.base and given.overlay:
         raise InvalidError(("overlay",), "both base and overlay name the baseline", "keep one of them")
+    if not given.deployments and not given.services:
+        raise InvalidError(
+            ("deployments",),
+            "it names neither deployments nor services",
+            "start with `deployments:`; see docs/reference/configuration.md",
+        )
     return Project(
         name=given.name or default_name,
         deployments=tuple(_deployment(name, given, own) for name, own in given.deployments.items()),

@@ -12,12 +12,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from seatrial.config.convert import to_project
 from seatrial.config.invalid import InvalidError
 from seatrial.config.metrics import nearest
-from seatrial.config.schema import ProjectInput
-from seatrial.records import Project, UsageError
+from seatrial.config.releasing import to_releases
+from seatrial.config.schema import ProjectInput, ReleaseInput, ServiceInput
+from seatrial.records import Project, ReleaseSpec, UsageError
 
 CONFIG_NAME = "seatrial.yaml"
 _LARGEST = 1 << 20
 _MOST_NODES = 100_000
+_RELEASE = ("services", "", "release")
 
 
 def load_project(folder: Path) -> Project:
@@ -57,6 +59,44 @@ def read_project(text: str, *, where: str, default_name: str) -> Project:
         ) from None
     except InvalidError as error:
         raise UsageError(error.message, where=_place(document, where, error.key), remedy=error.remedy) from None
+
+
+def read_release(text: str, *, where: str, changes: Mapping[str, object] | None = None) -> ReleaseSpec:
+    """What the keys below `services.NAME.release` mean on their own; `changes` are laid over them. Raises UsageError."""
+    document = _parse(text, where)
+    given = _plain(document, _Budget(where))
+    return _release(_laid_over(given, changes or {}), document, where)
+
+
+def to_release(given: Mapping[str, object], *, where: str) -> ReleaseSpec:
+    """The same of keys that are values already. Raises UsageError."""
+    return _release(given, CommentedMap(), where)
+
+
+def _release(given: object, document: CommentedMap, where: str) -> ReleaseSpec:
+    try:
+        release = ReleaseInput.model_validate(given)
+        return to_releases({"": ServiceInput(release=release)})[""]
+    except ValidationError as error:
+        raise UsageError(
+            "; ".join(_explained(document, error, _RELEASE)),
+            where=where,
+            remedy="see services.NAME.release in docs/reference/configuration.md for every key",
+        ) from None
+    except InvalidError as error:
+        key = error.key[len(_RELEASE) :]
+        raise UsageError(error.message, where=_place(document, where, key), remedy=error.remedy) from None
+
+
+def _laid_over(given: object, changes: Mapping[str, object]) -> object:
+    """Mappings are joined, anything else is replaced."""
+    if not isinstance(given, Mapping):
+        return changes
+    return {**given, **{key: _joined(given.get(key), value) for key, value in changes.items()}}
+
+
+def _joined(old: object, new: object) -> object:
+    return _laid_over(old, new) if isinstance(new, Mapping) else new
 
 
 def _as_name(text: str) -> str:
@@ -110,14 +150,14 @@ def _plain(node: object, budget: _Budget) -> object:
     return node if node is None else str(node)
 
 
-def _explained(document: CommentedMap, error: ValidationError) -> Iterator[str]:
+def _explained(document: CommentedMap, error: ValidationError, under: Sequence[str | int] = ()) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         key = tuple(part for part in problem["loc"] if part != "[key]")
         line = _line(document, key)
         place = ".".join(str(part) for part in key)
         prefix = f"line {line}: " if line else ""
         if problem["type"] == "extra_forbidden":
-            near = nearest(str(key[-1]), _keys_at(key[:-1]))
+            near = nearest(str(key[-1]), _keys_at((*under, *key[:-1])))
             yield f"{prefix}unknown key {place!r}" + (f"; did you mean {near!r}?" if near else "")
         elif problem["type"] == "missing":
             yield f"{prefix}{place!r} is missing"

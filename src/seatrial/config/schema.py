@@ -515,7 +515,9 @@ class ProjectInput(Shared):
     until: Literal["all", "decided"] = Field("all", description="`decided` stops as soon as the verdict is settled.")
     seed: int = Field(0, description="Of everything random.")
     max_cells: Annotated[int, Field(gt=0, le=1024)] = Field(64, description="Largest number of cells in a plan.")
-    deployments: dict[Name, DeploymentInput] = Field(min_length=1, description="Deployments, by name.")
+    deployments: dict[Name, DeploymentInput] = Field(
+        {}, description="Deployments, by name. A file that names services may go without."
+    )
     registry: Annotated[RegistryInput, BeforeValidator(_widen("url"))] = Field(
         RegistryInput(), description="Where models are registered, and their stages."
     )

@@ -25,9 +25,15 @@ def make_plan(
         mixed: with attribution, one version per changed axis: the baseline with that axis's files from the candidate.
 
     Raises:
-        UsageError: an unknown name in `only`, more cells than `max_cells`, or a baseline URL for several deployments.
+        UsageError: no deployment at all, an unknown name in `only`, more cells than `max_cells`, or a baseline URL for several deployments.
     """
     chosen = _chosen(candidate, only)
+    if not chosen:
+        raise UsageError(
+            "there is nothing to try",
+            where="seatrial.yaml",
+            remedy="name what is tried under deployments; see docs/reference/configuration.md",
+        )
     _check_url(change.baseline, chosen)
     before = {deployment.name: deployment for deployment in baseline.deployments}
     cells: list[Cell] = []
