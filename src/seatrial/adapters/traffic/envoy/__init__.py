@@ -1,0 +1,1 @@
+"""Envoy as a gateway; see `traffic`."""
