@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from seatrial.cli.telemetry import app
-from seatrial.records.telemetry import LABEL_COLUMNS, PREDICTION_COLUMNS
+from seatrial.records.telemetry import LABEL_COLUMNS, PREDICTION_COLUMNS, REQUEST_COLUMNS
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
@@ -36,6 +36,6 @@ def test_every_option_is_documented_and_nothing_else(command: str) -> None:
 
 
 def test_every_column_is_documented() -> None:
-    """Of predictions and of labels."""
+    """Of predictions, of labels and of requests."""
     files = PAGE.partition("\n## The files\n")[2]
-    assert [] == [name for name in (*PREDICTION_COLUMNS, *LABEL_COLUMNS) if f"`{name}`" not in files]
+    assert [] == [name for name in (*PREDICTION_COLUMNS, *LABEL_COLUMNS, *REQUEST_COLUMNS) if f"`{name}`" not in files]

@@ -2,6 +2,7 @@
 
     TARGET/predictions/date=2026-11-21/WORKER-000001-000001.parquet   one row an answered row of a request
     TARGET/labels/date=2026-11-21/WORKER-000001-000001.parquet        what came in later, by request id
+    TARGET/requests/date=2026-11-21/WORKER-000001-000001.parquet      the gateway's access log, one row a request
 
 Dates are UTC. A segment is written beside its place under a name that begins with a dot, and renamed when it is whole.
 Each process of a server numbers its segments from 1 under a name of its own (WORKER, unique for ever, without a
@@ -16,6 +17,7 @@ from pathlib import PurePosixPath
 
 PREDICTIONS = "predictions"
 LABELS = "labels"
+REQUESTS = "requests"
 
 INPUT_PREFIX = "input_"
 
@@ -46,6 +48,29 @@ LABEL_COLUMNS = {
     "label_text": "string",  # JSON of a label that is no number
 }
 """Columns of labels. Of several labels for one row the latest counts."""
+
+REQUEST_COLUMNS = {
+    "time": "timestamp[us, UTC]",  # when it was answered or given up
+    "request_id": "string",  # that of the predictions, too
+    "service": "string",
+    "assigned": "string",  # the arm that it was dealt to: stable or canary
+    "served": "string",  # the arm that answered; null where nobody did
+    "version": "string",  # that answered
+    "endpoint": "string",  # replica that answered
+    "method": "string",
+    "path": "string",  # without query
+    "status": "int16",  # HTTP; 0: no answer was sent
+    "error": "string",  # the kind of error that it counts as; null for none
+    "flags": "string",  # why there was no good answer, in the proxy's words
+    "seconds": "float64",  # from the first byte received to the last one sent
+    "upstream_seconds": "float64",  # of these, waiting for the replica
+    "bytes_received": "int64",
+    "bytes_sent": "int64",
+    "unit": "string",  # user or session, hashed
+    "mirrored": "bool",  # a copy, whose answer nobody got
+    "forced": "bool",  # a tester chose the arm
+}
+"""Columns of requests, which the gateway writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

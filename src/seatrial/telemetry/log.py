@@ -1,8 +1,9 @@
-"""A prediction log opened for questions: three views over the segments that can be read.
+"""A prediction log opened for questions: views over the segments that can be read.
 
     predictions   one row an answered row; `time` is UTC without a zone, so that it compares with plain dates
     labels        what came in later
     labelled      predictions that have a label, with the latest one
+    requests      the gateway's access log, where it is kept in the same place
 
 A server may be writing, compacting and deleting meanwhile, and any file may be damaged. So whatever goes wrong in a
 question, the segments are listed again and, if that changes nothing, each is read alone: what can't be read is left out
@@ -20,7 +21,16 @@ from typing import TypeVar
 import duckdb
 
 from seatrial.records import UsageError
-from seatrial.records.telemetry import INPUT_PREFIX, LABEL_COLUMNS, LABELS, PREDICTION_COLUMNS, PREDICTIONS, visible
+from seatrial.records.telemetry import (
+    INPUT_PREFIX,
+    LABEL_COLUMNS,
+    LABELS,
+    PREDICTION_COLUMNS,
+    PREDICTIONS,
+    REQUEST_COLUMNS,
+    REQUESTS,
+    visible,
+)
 from seatrial.telemetry.footers import why_unreadable
 from seatrial.telemetry.storage import Storage, open_storage
 from seatrial.telemetry.window import Selection
@@ -32,8 +42,10 @@ _TYPES = {
     "string": "VARCHAR",
     "int16": "SMALLINT",
     "int32": "INTEGER",
+    "int64": "BIGINT",
     "float32": "FLOAT",
     "float64": "DOUBLE",
+    "bool": "BOOLEAN",
 }
 _ATTEMPTS = 4
 _LATEST = """
@@ -124,13 +136,13 @@ class PredictionLog:
 
     def _list(self) -> None:
         """Name the segments to read: of those selected, without the damaged ones, and without parts of compacted ones."""
-        wanted = {folder: self._selected(folder) for folder in (PREDICTIONS, LABELS)}
+        wanted = {folder: self._selected(folder) for folder in (PREDICTIONS, LABELS, REQUESTS)}
         self._listed = [segment.path for folder in wanted for segment in visible(wanted[folder])]
 
     def _selected(self, folder: str) -> list[str]:
-        fits = self.selection.may_hold if folder == PREDICTIONS else self.selection.may_label
-        names = [file.name for file in self._storage.files(folder)]
-        if folder == PREDICTIONS and not visible(names):
+        fits = self.selection.may_label if folder == LABELS else self.selection.may_hold
+        names = self._names(folder)
+        if folder == PREDICTIONS and not visible(names) and not visible(self._names(REQUESTS)):
             raise UsageError(
                 "no prediction was logged here",
                 where=self.target,
@@ -138,6 +150,11 @@ class PredictionLog:
                 "after a few seconds",
             )
         return [one for one in names if fits(one) and one not in self._damaged]
+
+    def _names(self, folder: str) -> list[str]:
+        # Prediction logs of models lie beside the gateway's requests, and one may be called so.
+        below = f"{folder}/date=" if folder == REQUESTS else f"{folder}/"
+        return [file.name for file in self._storage.files(folder) if file.name.startswith(below)]
 
     def _mount(self) -> None:
         """Make the views of what was listed; segments that can't be opened are left out."""
@@ -163,6 +180,7 @@ class PredictionLog:
         self._views = [
             self._view(PREDICTIONS, PREDICTION_COLUMNS, predictions, _condition(self.selection)),
             self._view(LABELS, LABEL_COLUMNS, self._columns(LABELS), "true"),
+            self._view(REQUESTS, REQUEST_COLUMNS, self._columns(REQUESTS), _span(self.selection)),
             _LATEST,
             _LABELLED,
         ]
@@ -251,13 +269,18 @@ def _as_contracted(column: str, kind: str, found: dict[str, str]) -> str:
 
 
 def _condition(selection: Selection) -> str:
+    parts = [_span(selection)]
+    if selection.version is not None:
+        parts.append(f"version = {text(selection.version)}")
+    if selection.route is not None:
+        parts.append(f"route = {text(selection.route)}")
+    return " AND ".join(parts)
+
+
+def _span(selection: Selection) -> str:
     parts = ["true"]
     if selection.since:
         parts.append(f"time >= TIMESTAMPTZ {text(selection.since.isoformat())}")
     if selection.until:
         parts.append(f"time < TIMESTAMPTZ {text(selection.until.isoformat())}")
-    if selection.version is not None:
-        parts.append(f"version = {text(selection.version)}")
-    if selection.route is not None:
-        parts.append(f"route = {text(selection.route)}")
     return " AND ".join(parts)

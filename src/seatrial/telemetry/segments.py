@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from seatrial.records.telemetry import LABELS, PREDICTIONS, Segment, visible
+from seatrial.records.telemetry import LABELS, PREDICTIONS, REQUESTS, Segment, visible
 from seatrial.telemetry.footers import why_unreadable
 from seatrial.telemetry.log import first_line, of_files
 from seatrial.telemetry.storage import File, open_storage
@@ -21,7 +21,7 @@ class SegmentFacts:
 
     Attributes:
         name: below the target.
-        kind: `predictions` or `labels`.
+        kind: `predictions`, `labels` or `requests`.
         worker: who wrote it; empty for a file that is no segment.
         bytes: its length.
         rows: that it holds; None if it can't be read.
@@ -53,7 +53,7 @@ def list_segments(target: str) -> SegmentsReport:
     with TemporaryDirectory(prefix="seatrial-telemetry-") as folder, duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         found = []
-        for kind in (PREDICTIONS, LABELS):
+        for kind in (PREDICTIONS, LABELS, REQUESTS):
             files = storage.files(kind)
             read = {segment.path for segment in visible(file.name for file in files)}
             paths = storage.local([file.name for file in files if file.name in read], Path(folder))

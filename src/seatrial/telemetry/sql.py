@@ -15,7 +15,7 @@ import duckdb
 from seatrial.records import UsageError
 from seatrial.telemetry.log import PredictionLog, name
 
-VIEWS = ("predictions", "labels", "labelled")
+VIEWS = ("predictions", "labels", "labelled", "requests")
 _SHORT = """strftime(time, '%Y-%m-%d %H:%M:%S.%g') AS "time", request_id, row, version, status,
             round(total_seconds * 1000, 3) AS ms,
             coalesce(answer, format('{:.6g}', prediction)) AS answer"""
@@ -41,7 +41,7 @@ class Answer:
 
 
 def ask(log: PredictionLog, query: str, *, most: int | None = None) -> Answer:
-    """Put one SELECT to the views `predictions`, `labels` and `labelled`.
+    """Put one SELECT to the views `predictions`, `labels`, `labelled` and `requests`.
 
     Args:
         log: the segments that they read.
