@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from seatrial.config import find_project
+from seatrial.deployments.logged import log_folder, log_words, wants_labels
 from seatrial.deployments.means import Prepared
 from seatrial.deployments.wishes import fingerprint
 from seatrial.ports import Registry
@@ -34,7 +35,7 @@ from seatrial.registry.tools import RegistryTools
 from seatrial.trial.build.commands import Commands
 from seatrial.trial.build.environment import cell_environment
 from seatrial.trial.build.lay import Layer, lay
-from seatrial.trial.build.served import server_folder, server_requirements, with_server
+from seatrial.trial.build.served import EXTRAS, LOG_EXTRA, server_folder, server_requirements, with_server
 from seatrial.trial.build.stack import Stack, Stacks
 from seatrial.trial.change.checkout import checkout, remove_checkout
 from seatrial.trial.change.git import open_repository
@@ -99,9 +100,10 @@ class Preparer:
         path = registry.fetch(version, self.root / "versions" / version.artifact.digest.removeprefix("sha256:"))
         stack = self._stacks().host()
         env = cell_environment(stack, wish.env, caller=self.environ, where=wish.name)
+        own = (*_identity(wish, folder), *self._logging(wish))
 
         def command(port: int) -> tuple[str, ...]:
-            serve = (str(stack.python), *_SERVE[1:], str(path), *_identity(wish, folder))
+            serve = (str(stack.python), *_SERVE[1:], str(path), *own)
             return (*serve, "--host", "127.0.0.1", "--port", str(port))
 
         return Prepared(
@@ -142,11 +144,13 @@ class Preparer:
                 self._check_out(planned, cell, layer, room)
             finally:
                 shutil.rmtree(laid.path.parent, ignore_errors=True)
-        stack = self._stack(deployment, project, cell, folder)
+        logging = self._logging(wish) if deployment.served else ()
+        stack = self._stack(deployment, project, cell, folder, logs=bool(logging))
         env = self._environment(wish, deployment, stack, folder)
+        own = (*_identity(wish, folder), *logging)
         return Prepared(
             fingerprint=fingerprint(wish),
-            command=lambda port: _command(wish, deployment, env, port, folder),
+            command=lambda port: _command(wish, deployment, env, port, own),
             cwd=project,
             env=env,
             health=deployment.health,
@@ -162,14 +166,21 @@ class Preparer:
         lay(layer, found, self.commands.check)
         _whole(room).touch()
 
-    def _stack(self, deployment: DeploymentSpec, project: Path, cell: Cell, folder: Path) -> Stack:
+    def _logging(self, wish: DeployWish) -> tuple[str, ...]:
+        """Words for a model server whose predictions are to be held against labels."""
+        if not wants_labels(self.project, wish.model):
+            return ()
+        return log_words(log_folder(self.root.absolute(), wish.model))
+
+    def _stack(self, deployment: DeploymentSpec, project: Path, cell: Cell, folder: Path, *, logs: bool) -> Stack:
+        extras = (*EXTRAS, LOG_EXTRA) if logs else EXTRAS
         return self._stacks().provide(
             deployment.stack,
             project,
             salt=cell.version.tree or "",
             log=folder / LOG,
             where=cell.id,
-            extra=server_requirements() if deployment.served else (),
+            extra=server_requirements(extras=extras) if deployment.served else (),
         )
 
     def _environment(
@@ -229,14 +240,14 @@ def _identity(wish: DeployWish, folder: Path) -> tuple[str, ...]:
 
 
 def _command(
-    wish: DeployWish, deployment: DeploymentSpec, env: Mapping[str, str], port: int, folder: Path
+    wish: DeployWish, deployment: DeploymentSpec, env: Mapping[str, str], port: int, own: tuple[str, ...]
 ) -> tuple[str, ...]:
     words = command_line(deployment.run or "", {**env, "PORT": str(port)}, where=wish.name)
     if not deployment.served:
         return tuple(words)
     # What the configuration says after them wins.
     head = len(_SERVE)
-    return (*words[:head], *_identity(wish, folder), *words[head:])
+    return (*words[:head], *own, *words[head:])
 
 
 def check_replicas(deployment: DeploymentSpec | None, replicas: int, *, where: str) -> None:

@@ -6,7 +6,7 @@ project's requirements say; its packages are installed into the cell's own stack
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -14,16 +14,18 @@ from typing import Final
 import seatrial
 
 EXTRAS: Final = ("serve", "onnx")
+LOG_EXTRA: Final = "log"
 
 
-def server_requirements(declared: Iterable[str] | None = None) -> tuple[str, ...]:
+def server_requirements(declared: Iterable[str] | None = None, *, extras: Collection[str] = EXTRAS) -> tuple[str, ...]:
     """The requirements of the model server, as seatrial's own metadata declare them.
 
     Args:
         declared: requirements with their markers; None reads those of the installed seatrial.
+        extras: of seatrial, that the server takes.
     """
     found = metadata.requires("seatrial") or () if declared is None else declared
-    return tuple(sorted(filter(None, map(_wanted, found))))
+    return tuple(sorted(filter(None, (_wanted(one, extras) for one in found))))
 
 
 def server_folder(place: Path) -> Path:
@@ -41,9 +43,9 @@ def with_server(env: dict[str, str], folder: Path) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), env.get("PYTHONPATH", "")]))}
 
 
-def _wanted(requirement: str) -> str | None:
+def _wanted(requirement: str, extras: Collection[str]) -> str | None:
     name, _, marker = requirement.partition(";")
     ours = "extra" not in marker or any(
-        f"extra == {quote}{extra}{quote}" in marker for extra in EXTRAS for quote in "'\""
+        f"extra == {quote}{extra}{quote}" in marker for extra in extras for quote in "'\""
     )
     return name.strip() if ours else None

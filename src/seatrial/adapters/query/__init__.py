@@ -1,0 +1,1 @@
+"""Systems that answer questions in a language of their own."""
