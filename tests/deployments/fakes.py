@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import ParamSpec, TypeVar
 
-from seatrial.deployments.book import Book, Wanted, open_book
-from seatrial.deployments.means import Means, Prepared
+from seatrial.deployments.book import Book, Started, Wanted, open_book
+from seatrial.deployments.means import Means, Prepared, nobody_sends
 from seatrial.deployments.supervisor import Supervisor
 from seatrial.deployments.wishes import fingerprint
 from seatrial.ports import Launch
@@ -96,6 +96,7 @@ class Stage:
         complaints: what the replica of this cell says instead of being well.
         shared: whether replicas share the address.
         told: every change of a state.
+        let_go: called before a replica is stopped.
     """
 
     folder: Path
@@ -106,6 +107,7 @@ class Stage:
     shared: bool = True
     told: list[tuple[str, DeployState]] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
+    let_go: Callable[[Started], None] = nobody_sends
 
     def __post_init__(self) -> None:
         """Make its parts."""
@@ -132,8 +134,13 @@ class Stage:
                 tell=lambda status, _: self.told.append((status.wish.name, status.state)),
                 machine="here",
                 python="python",
+                let_go=self._let_go,
             )
         )
+
+    def _let_go(self, started: Started) -> None:
+        """As the test says at that moment."""
+        self.let_go(started)
 
     def crash(self) -> None:
         """Kill the supervisor and start another; what it started runs on."""

@@ -1,8 +1,10 @@
 """The list of deployments on disk: what is entered is there, for every process, and contradictions are refused."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,3 +186,28 @@ def test_only_its_own_user_can_read_the_list(book: Book, tmp_path: Path) -> None
 
     assert {0o600} == set(modes.values()), modes
     assert os.getuid() == (tmp_path / "deployments.db").stat().st_uid
+
+
+def test_a_book_of_an_earlier_seatrial_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What it says was started is still known; which version that is it never said."""
+    with closing(sqlite3.connect(tmp_path / "deployments.db")) as old, old:
+        for statement in _FIRST:
+            old.execute(statement)
+
+    book = open_book(tmp_path)
+    (found,) = book.instances("wine")
+    book.close()
+
+    assert ("a", 4001, 0) == (found.cell, found.port, found.number)
+
+
+_FIRST = (
+    """
+    CREATE TABLE instances (cell TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, 'index' INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, port INTEGER NOT NULL, health TEXT NOT NULL, deadline FLOAT NOT NULL,
+    behind_door BOOLEAN NOT NULL, runtime TEXT NOT NULL, cpu FLOAT, memory BIGINT, started TEXT NOT NULL, ready TEXT)
+    """,
+    "INSERT INTO instances VALUES ('a', 'wine', 0, 'f', 4001, '/', 60, 1, 'process', NULL, NULL, '2026-01-01T00:00:00Z', NULL)",
+    "CREATE TABLE deployments_alembic (version_num VARCHAR(32) NOT NULL)",
+    "INSERT INTO deployments_alembic VALUES ('0001')",
+)

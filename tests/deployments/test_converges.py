@@ -115,10 +115,10 @@ def test_whatever_happens_it_becomes_what_is_wanted(events: list[tuple[str, int]
 
 
 def settled(stage: Stage, final: str, replicas: int) -> bool:
-    """Whether all that runs is what is wanted, and it is shown so."""
+    """Whether all that runs is what is wanted, the door included, and it is shown so."""
     known = {one.cell: one for one in stage.book.instances("wine")}
     marks = [known[cell].fingerprint for cell in stage.running()]
-    return stage.state is DeployState.READY and [final] * replicas == marks
+    return stage.state is DeployState.READY and [final] * replicas == marks and len(stage.doors()) == int(stage.shared)
 
 
 SEEN = st.builds(

@@ -24,7 +24,7 @@ FILE = "deployments.db"
 METADATA = sa.MetaData()
 SCHEMA = Schema(
     name="list of deployments",
-    head="0001",
+    head="0002",
     migrations="seatrial.deployments:migrations",
     metadata=METADATA,
     version_table="deployments_alembic",
@@ -64,6 +64,7 @@ INSTANCES = sa.Table(
     sa.Column("memory", sa.BigInteger),
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("ready", sa.Text),
+    sa.Column("number", sa.Integer, nullable=False, server_default="0"),
 )
 PLACES = sa.Table(
     "places",
@@ -113,6 +114,7 @@ class Started:
         port: of its own, where its health is asked.
         health, deadline: path, and seconds from its start until it must be ready.
         ready: since when it has been; None before that.
+        number: of the version that it runs; 0 of one that was started before this was written down, and of a door.
     """
 
     cell: str
@@ -127,6 +129,7 @@ class Started:
     deadline: float = 60.0
     behind_door: bool = False
     ready: datetime | None = None
+    number: int = 0
 
 
 class Book:
@@ -192,6 +195,11 @@ class Book:
         query = INSTANCES.select().where(INSTANCES.c.name == name).order_by(INSTANCES.c.started, INSTANCES.c.cell)
         with self._engine.connect() as connection:
             return [_started(row) for row in connection.execute(query).mappings()]
+
+    def everything_started(self) -> list[Started]:
+        """The same of all deployments."""
+        with self._engine.connect() as connection:
+            return [_started(row) for row in connection.execute(INSTANCES.select()).mappings()]
 
     def begin(self, started: Started, place: Place) -> None:
         """Write down an instance that is about to be started, and its place."""
@@ -329,6 +337,7 @@ def _started_row(started: Started) -> dict[str, Any]:
         "memory": started.resources.memory,
         "started": started.started.isoformat(),
         "ready": started.ready.isoformat() if started.ready else None,
+        "number": started.number,
     }
 
 
@@ -346,6 +355,7 @@ def _started(row: sa.RowMapping) -> Started:
         resources=Resources(cpu=row["cpu"], memory=row["memory"]),
         started=datetime.fromisoformat(row["started"]),
         ready=datetime.fromisoformat(row["ready"]) if row["ready"] else None,
+        number=row["number"],
     )
 
 

@@ -1,6 +1,8 @@
 """One instance in the hands of a supervisor: is it ready, does it still answer, what does it use, has it gone?"""
 
+import logging
 import signal
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ SILENT_SECONDS = 30.0
 USAGE_SECONDS = 2.0
 DOOR_GRACE, GRACE = 5.0, 45.0
 """Seconds from SIGTERM to SIGKILL; the model server gives its requests 30."""
+log = logging.getLogger("seatrial.server")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +67,24 @@ class Held:
         self._measure(means.clock.monotonic())
         return self._hear(means) or self._ask(means, prepared)
 
-    def stop(self, threads: Executor) -> None:
-        """Tell it to end, and what it left behind where it has ended."""
+    def stop(self, threads: Executor, let_go: Callable[[Started], None] | None = None) -> None:
+        """Tell it to end, and what it left behind where it has ended.
+
+        Args:
+            threads: where that is done.
+            let_go: what comes before it while it runs.
+        """
         self.phase = Phase.STOPPING
         if self.stopping is None:
-            self.stopping = threads.submit(self.instance.stop, DOOR_GRACE if self.started.index == DOOR else GRACE)
+            self.stopping = threads.submit(self._end, let_go)
+
+    def _end(self, let_go: Callable[[Started], None] | None) -> None:
+        if let_go is not None and self.instance.status().running:
+            try:
+                let_go(self.started)
+            except Exception:
+                log.exception("%s could not be let go", self.started.cell)
+        self.instance.stop(DOOR_GRACE if self.started.index == DOOR else GRACE)
 
     def seen(self, means: Means) -> Seen:
         """What the plan has to know of it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from seatrial.deployments.book import Book
+from seatrial.deployments.book import Book, Started
 from seatrial.ports import Clock, Runtime
 from seatrial.records import DeployState, DeployStatus, DeployWish, HealthSpec
 
@@ -34,6 +34,10 @@ class Prepared:
     health: HealthSpec
     shared: bool
     check: Callable[[str], None]
+
+
+def nobody_sends(_: Started) -> None:
+    """Nobody has to be told before a replica is stopped: all its requests come through the door."""
 
 
 class Socket(Protocol):
@@ -76,6 +80,8 @@ class Means:
         tell: is told of each change of a state, with the one before (None: it is new).
         machine: its name, for addresses.
         python: interpreter that runs the doors.
+        let_go: called in a thread of its own before a replica that runs is told to end; returns once whoever sends it requests
+            sends no more, and has the answers.
     """
 
     book: Book
@@ -93,3 +99,4 @@ class Means:
     tell: Callable[[DeployStatus, DeployState | None], None]
     machine: str
     python: str
+    let_go: Callable[[Started], None] = nobody_sends

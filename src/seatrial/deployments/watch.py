@@ -254,6 +254,7 @@ class Watch:
             health=prepared.health.path,
             deadline=prepared.health.deadline,
             behind_door=prepared.shared,
+            number=wish.number,
         )
         env = {**prepared.env, "PORT": str(port)}
         self._launch_at(place, started, prepared.command(port), env, prepared.cwd)
@@ -304,9 +305,10 @@ class Watch:
             log.info("%s is stopped", held.started.cell)
             place = self._place(held.started.index)
             self._keep(Place(index=place.index, starts=place.starts, fingerprint=place.fingerprint))
-        if held.started.index == DOOR:
+        door = held.started.index == DOOR
+        if door:
             self._let_go_of_the_socket()
-        held.stop(self._means.threads)
+        held.stop(self._means.threads, None if door else self._means.let_go)
 
     def _bury(self, held: Held) -> None:
         reason = held.ending()
