@@ -84,7 +84,9 @@ class JudgePolicy:
         history: seconds of stable's past that thresholds of latency come from.
         restart: seconds between the restarts that find harm which begins late.
         split_alpha: below it the split is not what was asked for.
-        split_margin: how far from the asked share the split may be for promotion, as a fraction of that share.
+        split_margin: how far from the asked share the split of users may be for promotion, as a fraction of that share.
+        request_margin: the same where there is no key to tell users by, and requests are counted: there are many more of
+            them, and a canary that loses a few of its requests without an answer shows in nothing else.
         dispersion: factor by which variances are larger than those of independent requests; None: estimated.
         labels: labels an arm must have before a model metric says anything.
         common: factor (of latency) and rate (of errors) of a hard limit that holds during warm-up too: the canary beyond
@@ -105,6 +107,7 @@ class JudgePolicy:
     restart: float = 600.0
     split_alpha: float = 0.001
     split_margin: float = 0.05
+    request_margin: float = 0.02
     dispersion: float | None = None
     labels: int = 20
     common: tuple[float, float] = (10.0, 0.5)
@@ -169,6 +172,7 @@ class SplitJudgement:
         evidence: log10 of the e-value against the asked split.
         wrong: whether that settled that it isn't what was asked for.
         equivalent: whether it is shown to be within the margin, which promotion needs.
+        unit: what `units` counts: `users`, or `requests` where there is no key.
     """
 
     expected: float
@@ -177,6 +181,7 @@ class SplitJudgement:
     evidence: float = 0.0
     wrong: bool = False
     equivalent: bool = False
+    unit: str = "requests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from seatrial.records.judgement import JudgePolicy, Threshold
+from seatrial.records.verdict import Verdict
 
 
 class StepKind(StrEnum):
@@ -140,6 +141,19 @@ class Release:
         dry_run: it judges and decides, but moves nothing.
         approved: indexes of the approvals that were given.
         spec: as it was when it began: a change of the file does not reach a release that runs.
+        begun: when it came to its turn; users are counted from here.
+        mirror: thousandths of copies that were last asked for.
+        verdict: what its end is worth: pass on the judge's word alone, fail for harm, inconclusive, error.
+        elapsed: seconds that it has stepped, which `longest` bounds; approvals and pauses are not among them.
+        phase_elapsed, step_elapsed: seconds in this phase and step; a jump of the wall clock changes none of the three.
+        mark: monotonic reading up to which they are counted.
+        step_judged: seconds of windows that were judged within the step, with its weight in force; `step_requests` is how
+            many of the canary's requests these held.
+        overruled: when a person said go on although the split was not what was asked for; it is counted anew from there.
+        replaced: stable was told to run the version; `promoted` is when all of it did.
+        promoted_by: the person who promoted it; empty for the judge's word.
+        held: numbers of the versions that held the stage when it began; `moved`: it took the stage from them.
+        told: what people were told already.
     """
 
     id: str
@@ -167,6 +181,22 @@ class Release:
     approved: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     folder: str = ""
+    begun: datetime | None = None
+    mirror: int = 0
+    verdict: Verdict | None = None
+    elapsed: float = 0.0
+    phase_elapsed: float = 0.0
+    step_elapsed: float = 0.0
+    mark: float | None = None
+    step_judged: float = 0.0
+    step_requests: int = 0
+    overruled: datetime | None = None
+    replaced: bool = False
+    promoted: datetime | None = None
+    promoted_by: str = ""
+    held: tuple[int, ...] = ()
+    moved: bool = False
+    told: tuple[str, ...] = ()
 
 
 class OrderKind(StrEnum):

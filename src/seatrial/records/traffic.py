@@ -17,11 +17,17 @@ REQUEST_ID_HEADER = "x-request-id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One replica that takes requests; `name` is unique in its service and in the access log."""
+    """One replica that takes requests; `name` is unique in its service and in the access log.
+
+    Attributes:
+        version: that this replica runs, and that its answers and log lines name; while a side is being replaced it has
+            replicas of two versions. Empty: that of its backend.
+    """
 
     name: str
     host: str
     port: int
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from seatrial.notices.text import Form, body
 from seatrial.pages.picture import picture
-from seatrial.records import Decision, ReleaseOutcome, ReleasePhase, ReleaseReport, Verdict, latency_bin
+from seatrial.records import Decision, ReleasePhase, ReleaseReport, Verdict, latency_bin
 from seatrial.release.report import Seen, build_report, charts, render_html, render_markdown, words, write_report
 from seatrial.release.report.build import MOST_POINTS, headline, quantile, verdict_of
-from seatrial.release.report.notice import release_notice
 from seatrial.wording.inert import JOINER
 from tests.release.report import builders
 
@@ -52,19 +50,17 @@ def test_a_quantile_is_the_edge_of_its_bin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "decision", "expected"),
+    ("own", "decision", "expected"),
     [
-        (ReleaseOutcome.PROMOTED, Decision.PROMOTE, Verdict.PASS),
-        (ReleaseOutcome.PROMOTED, Decision.CONTINUE, Verdict.INCONCLUSIVE),
-        (ReleaseOutcome.ABORTED, Decision.ABORT, Verdict.FAIL),
-        (ReleaseOutcome.ABORTED, Decision.CONTINUE, Verdict.INCONCLUSIVE),
-        (ReleaseOutcome.ROLLED_BACK, Decision.PROMOTE, Verdict.FAIL),
+        (Verdict.INCONCLUSIVE, Decision.PROMOTE, Verdict.INCONCLUSIVE),
+        (None, Decision.PROMOTE, Verdict.PASS),
+        (None, Decision.ABORT, Verdict.FAIL),
         (None, Decision.CONTINUE, Verdict.INCONCLUSIVE),
     ],
 )
-def test_only_the_judges_word_is_a_pass(outcome: ReleaseOutcome | None, decision: Decision, expected: Verdict) -> None:
-    """A promotion by a person's order or by the end of time has shown nothing."""
-    release = replace(builders.seen().release, outcome=outcome)
+def test_what_a_release_is_worth_is_its_own_word(own: Verdict | None, decision: Decision, expected: Verdict) -> None:
+    """While it runs, it is what the judge says by now."""
+    release = replace(builders.seen().release, verdict=own)
     assert expected is verdict_of(release, builders.judgement(10, decision))
 
 
@@ -127,23 +123,3 @@ def test_a_plot_becomes_a_picture() -> None:
     spec = charts.evidence(report())
     assert spec is not None
     assert picture(spec).startswith(b"\x89PNG")
-
-
-def test_people_are_told_the_metric_its_interval_and_the_failing_requests() -> None:
-    """A notice has the verdict, what decided, a row a metric, the lines of the log and the plot."""
-    notice = release_notice(report(), what="aborted", link="https://x/r", pictures=[Path("plot.png")])
-    assert (Verdict.FAIL, "cellar: wine@4 aborted in wine") == (notice.verdict, notice.subject)
-    assert "latency_p50: +15.0% [+12.5%, +17.5%]. latency_p50 is what it is" in notice.sentences
-    assert ("latency_p50", "120 ms", "138 ms", "+15.0% [+12.5%, +17.5%]", "5%") == notice.rows[0]
-    assert ("12:59:58 503 UF /predict harm",) == notice.lines
-    assert ("plot.png",) == notice.pictures
-
-
-@pytest.mark.parametrize("form", list(Form))
-def test_a_notice_shows_the_lines_of_the_log_as_text(form: Form) -> None:
-    """Each form has them, and none lets them act."""
-    notice = release_notice(report(ATTACK), what="aborted", link="")
-    shown = body(notice, form)
-    assert "503 UF /predict" in shown
-    assert "<script>" not in shown or form is not Form.HTML
-    assert "@here" not in shown

@@ -67,15 +67,11 @@ def build_report(seen: Seen, *, project: str, now: datetime) -> ReleaseReport:
 
 
 def verdict_of(release: Release, last: Judgement | None) -> Verdict:
-    """Pass only on the judge's word: who was promoted by a person, or by the end of time, has not been shown to be safe."""
+    """The release's own once it has ended; before that, what the judge says of it now."""
+    if release.verdict is not None:
+        return release.verdict
     decision = last.decision if last is not None else Decision.CONTINUE
-    if release.outcome is ReleaseOutcome.PROMOTED:
-        return Verdict.PASS if decision is Decision.PROMOTE else Verdict.INCONCLUSIVE
-    if decision is Decision.ABORT:
-        return Verdict.FAIL
-    if release.outcome is ReleaseOutcome.ROLLED_BACK:
-        return Verdict.FAIL
-    return Verdict.INCONCLUSIVE
+    return {Decision.PROMOTE: Verdict.PASS, Decision.ABORT: Verdict.FAIL}.get(decision, Verdict.INCONCLUSIVE)
 
 
 _ENDS = {

@@ -1,0 +1,1 @@
+"""How the tables of releases came to be what they are."""
