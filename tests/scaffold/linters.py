@@ -54,15 +54,20 @@ def schema(name: str, files: Sequence[Path]) -> Linted:
 
 def tekton(files: Sequence[Path]) -> Linted:
     """Files as Tekton's admission webhook sees them: its Go code decodes and validates them."""
+    return _asked([go_program("tektonlint", HERE / "tekton"), *files])
+
+
+def go_program(name: str, folder: Path) -> Path:
+    """A program of ours around somebody's Go code, built from the `main.go` and `go.mod` in `folder`."""
 
     def fetch(place: Path) -> None:
         source = place / "source"
-        shutil.copytree(HERE / "tekton", source)
+        shutil.copytree(folder, source)
         _run(["go", "mod", "tidy"], cwd=source)
-        _run(["go", "build", "-o", str(place / "tektonlint"), "."], cwd=source)
+        _run(["go", "build", "-o", str(place / name), "."], cwd=source)
 
-    version = hashlib.sha256((HERE / "tekton" / "main.go").read_bytes() + (HERE / "tekton" / "go.mod").read_bytes())
-    return _asked([_fetched("tektonlint", version.hexdigest()[:12], "go", fetch) / "tektonlint", *files])
+    version = hashlib.sha256((folder / "main.go").read_bytes() + (folder / "go.mod").read_bytes())
+    return _fetched(name, version.hexdigest()[:12], "go", fetch) / name
 
 
 def jenkinsfile(file: Path) -> Linted:
