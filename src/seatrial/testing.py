@@ -11,18 +11,24 @@ the system's clock, so a test that uses them does the same thing every time.
 """
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import NormalDist
 
 from seatrial.adapters.code.target import PlacedTarget
 from seatrial.adapters.runtime.loopback import PortReserve
 from seatrial.adapters.store.copying import new_file, write_all
-from seatrial.ports import Launch, Status, Store
+from seatrial.adapters.traffic.memory import Answered, Asked, MemoryTraffic
+from seatrial.gateway.endpoints import Deployed, Replica, canary_of
+from seatrial.ports import Clock, Launch, Status, Store, Watched
 from seatrial.records import (
+    ArmWindow,
     Books,
+    DeployState,
     Evidence,
     LedgerEntry,
     LedgerHead,
@@ -34,17 +40,38 @@ from seatrial.records import (
     PermanentError,
     SeatrialError,
     StageRules,
+    TemporaryError,
     UsagePoint,
     VersionDraft,
+    Window,
 )
+from seatrial.records.window import latency_bin
 from seatrial.registry.artifacts import keep_artifact, lay_artifact
 from seatrial.registry.inputs import check_draft, check_evidence, check_move, check_texts
 from seatrial.registry.ledger import head_after, sealed
 from seatrial.registry.lines import movement, registration
 from seatrial.registry.moves import Standing, decide, first_lines
 from seatrial.registry.numbers import check_parent, no_model, no_version, numbered, other_findings
+from seatrial.release.state import Side
 
+__all__ = [
+    "Answered",
+    "Asked",
+    "FakeClock",
+    "FakeInstance",
+    "FakeRuntime",
+    "MemoryCodeTarget",
+    "MemoryFleet",
+    "MemoryNotify",
+    "MemoryRegistry",
+    "MemoryStore",
+    "MemoryTraffic",
+    "Script",
+    "ScriptedMetrics",
+    "made_up",
+]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeClock:
@@ -494,3 +521,182 @@ class _MemoryPlace:
     def clear(self, folder: str, last: str) -> None:  # noqa: ARG002 - all of it goes at once
         for name in [name for name in self._files if name.startswith(f"{folder}/")]:
             del self._files[name]
+
+
+class ScriptedMetrics:
+    """Metrics that say what a test wrote.
+
+    Args:
+        script: what both arms did in the window that begins at a moment; start and length of what it returns are replaced
+            by the right ones. It is asked once for each window, when that is complete.
+        settle: seconds after the end of a window until it is complete.
+
+    Attributes:
+        down: why it does not answer; empty while it does.
+    """
+
+    def __init__(self, script: Callable[[datetime], Window], *, settle: float = 0.0) -> None:
+        self.down = ""
+        self._script = script
+        self._settle = timedelta(seconds=settle)
+        self._said: dict[tuple[str, datetime, float], Window] = {}
+        self._lock = threading.Lock()
+
+    def windows(self, watched: Watched, since: datetime, until: datetime) -> Sequence[Window]:
+        """See `seatrial.ports.Metrics`."""
+        if self.down:
+            raise TemporaryError(self.down, where=watched.service)
+        length = timedelta(seconds=watched.seconds)
+        start = _UNIX + -((_UNIX - since) // length) * length
+        found = []
+        with self._lock:
+            while start + length + self._settle <= until:
+                found.append(self._window(watched, start))
+                start += length
+        return tuple(found)
+
+    def _window(self, watched: Watched, start: datetime) -> Window:
+        key = (watched.service, start, watched.seconds)
+        if key not in self._said:
+            self._said[key] = replace(self._script(start), start=start, seconds=watched.seconds)
+        return self._said[key]
+
+
+def made_up(requests: int, *, errors: int = 0, median: float = 0.125, sigma: float = 0.45) -> ArmWindow:
+    """What an arm did in a window: latencies are lognormal without chance, and errors are `5xx`.
+
+    Args:
+        requests: all of them.
+        errors: how many of them went wrong.
+        median: of the latency, in seconds.
+        sigma: of its logarithm.
+    """
+    normal = NormalDist()
+    latency: dict[int, int] = {}
+    total = 0.0
+    for place in range(requests):
+        seconds = median * math.exp(sigma * normal.inv_cdf((place + 0.5) / requests))
+        index = latency_bin(seconds)
+        latency[index] = latency.get(index, 0) + 1
+        total += seconds
+    return ArmWindow(requests=requests, errors={"5xx": errors} if errors else {}, latency=latency, seconds=total)
+
+
+@dataclass(slots=True)
+class _Arm:
+    """What runs under one name in a `MemoryFleet`; `since`: monotonic seconds at which it was asked for."""
+
+    number: int
+    replicas: int
+    since: float
+    before: int | None = None
+    generation: int = 1
+
+
+class MemoryFleet:
+    """The deployments behind services, without any: a `seatrial.release.tools.Fleet` for tests.
+
+    Args:
+        clock: by which replicas become ready.
+        stable: number of the version in each service's stable place.
+        replicas: of stable; the canary has one.
+        takes: seconds until a version that was asked for is ready; the one before it answers until then.
+
+    Attributes:
+        broken: numbers of versions that fall over again and again.
+        dead: names of deployments (`wine`, `wine-canary`) none of whose replicas answers.
+        asked: what was asked for, in order: `wine-canary: 4`, `wine: 4`, `wine-canary: gone`.
+    """
+
+    def __init__(self, clock: Clock, stable: Mapping[str, int], *, replicas: int = 2, takes: float = 5.0) -> None:
+        self.broken: set[int] = set()
+        self.dead: set[str] = set()
+        self.asked: list[str] = []
+        self._clock = clock
+        self._replicas = replicas
+        self._takes = takes
+        self._arms = {
+            service: _Arm(number=number, replicas=replicas, since=float("-inf")) for service, number in stable.items()
+        }
+
+    def look(self) -> None:
+        """All is seen at once here."""
+
+    def stable(self, service: str) -> Side:
+        """What runs in stable's place."""
+        return self._side(service)
+
+    def canary(self, service: str) -> Side:
+        """What runs in the canary's place."""
+        return self._side(canary_of(service))
+
+    def deploy_canary(self, service: str, number: int, digest: str, *, spare: bool = False) -> None:  # noqa: ARG002
+        """Let a version run in the canary's place."""
+        self.put(canary_of(service), number, self._replicas if spare else 1)
+
+    def replace_stable(self, service: str, number: int, digest: str) -> None:  # noqa: ARG002 - as the port has it
+        """Let a version run in stable's place."""
+        self.put(service, number, self._replicas)
+
+    def remove_canary(self, service: str) -> None:
+        """Let nothing run in the canary's place."""
+        self.take_away(canary_of(service))
+
+    def put(self, name: str, number: int, replicas: int) -> None:
+        """Let a version run under a name, whoever asks for it."""
+        before = self._arms.get(name)
+        if before is not None and (before.number, before.replicas) == (number, replicas):
+            return
+        self.asked.append(f"{name}: {number}")
+        answers = before.number if before is not None and before.number not in self.broken else None
+        generation = before.generation + 1 if before is not None else 1
+        now = self._clock.monotonic()
+        self._arms[name] = _Arm(number=number, replicas=replicas, since=now, before=answers, generation=generation)
+
+    def take_away(self, name: str) -> None:
+        """Let nothing run under a name, whoever asks for it."""
+        if self._arms.pop(name, None) is not None:
+            self.asked.append(f"{name}: gone")
+
+    def deployed(self) -> dict[str, Deployed]:
+        """The same as the gateway sees it."""
+        return {
+            name: Deployed(name=name, version=str(arm.number), replicas=self._seen(name, arm))
+            for name, arm in self._arms.items()
+        }
+
+    def _seen(self, name: str, arm: _Arm) -> tuple[Replica, ...]:
+        number = self._answering(name, arm)
+        if number is None:
+            return ()
+        cells = (f"{name}.{index}.{number}" for index in range(arm.replicas))
+        return tuple(Replica(cell=cell, port=9000, version=str(number), ready=True) for cell in cells)
+
+    def _answering(self, name: str, arm: _Arm) -> int | None:
+        """The version that answers there; None if nothing does."""
+        if name in self.dead:
+            return None
+        return arm.number if self._is_ready(arm) else arm.before
+
+    def _is_ready(self, arm: _Arm) -> bool:
+        return arm.number not in self.broken and self._clock.monotonic() - arm.since >= self._takes
+
+    def _side(self, name: str) -> Side:
+        arm = self._arms.get(name)
+        if arm is None:
+            return Side()
+        seen = self._seen(name, arm)
+        ready = bool(seen) and self._is_ready(arm)
+        age = self._clock.monotonic() - arm.since
+        fails = (arm.number in self.broken or name in self.dead) and age >= self._takes
+        return Side(
+            there=True,
+            number=arm.number,
+            ready=ready,
+            answers=len(seen),
+            wanted=arm.replicas,
+            restarts=int(age // self._takes) if arm.number in self.broken else 0,
+            state=DeployState.READY if ready else DeployState.FAILED if fails else DeployState.STARTING,
+            why="it ended with exit status 1" if fails else "",
+            replicas=tuple(replica.cell for replica in seen),
+        )

@@ -5,24 +5,52 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial import __version__
 
 if TYPE_CHECKING:
+    from seatrial.adapters.prometheus import PrometheusServer
     from seatrial.adapters.registry.mlflow_models import MlflowModels
+    from seatrial.deployments.book import Started
     from seatrial.deployments.deploy import DeployTools
     from seatrial.deployments.means import Prepared
+    from seatrial.deployments.server import Duty
     from seatrial.deployments.supervisor import Supervisor
+    from seatrial.gateway.endpoints import Arms
+    from seatrial.gateway.log.book import Book as LogBook
+    from seatrial.gateway.log.keeper import LogKeeper
+    from seatrial.gateway.routes import Routes
+    from seatrial.gateway.tools import GatewayTools
     from seatrial.notices.deliver import NoticeTools
-    from seatrial.ports import CodeTarget, Notify, Registry, Runtime, Store
-    from seatrial.records import Actor, DeployState, DeployStatus, DeployWish, NotifySpec, RegistrySpec, SyncSpec
+    from seatrial.ports import Clock, CodeTarget, Metrics, Notify, Query, Registry, Runtime, Store, Traffic
+    from seatrial.records import (
+        AccessLine,
+        Actor,
+        DeployState,
+        DeployStatus,
+        DeployWish,
+        GatewaySpec,
+        Notice,
+        NotifySpec,
+        RegistrySpec,
+        Release,
+        SourceSpec,
+        SyncSpec,
+    )
     from seatrial.registry.tools import RegistryTools
+    from seatrial.release.desk import ReleaseDesk
+    from seatrial.release.report.reporter import ReportMeans
+    from seatrial.release.runner import ReleaseRunner
     from seatrial.sync.tools import SyncTools
     from seatrial.trial.tools import Tools
+
+
+_SERVERS = 64  # Prometheus servers that are kept open
 
 
 def cache_folder() -> Path:
@@ -331,13 +359,17 @@ def open_deployments(project: Path) -> "Iterator[DeployTools]":
 
 @contextmanager
 def open_supervisor(
-    project: Path, tell: "Callable[[DeployStatus, DeployState | None], None]"
+    project: Path,
+    tell: "Callable[[DeployStatus, DeployState | None], None]",
+    *,
+    let_go: "Callable[[Started], None] | None" = None,
 ) -> "Iterator[Supervisor]":
     """The supervisor of a project's deployments; whoever opens it is the project's only server.
 
     Args:
         project: its folder, which may have no `seatrial.yaml`.
         tell: is told of each change of a deployment's state.
+        let_go: called before a replica is stopped, in a thread of its own; see `deployments.means`.
 
     Raises:
         UsageError: a server runs already.
@@ -352,7 +384,7 @@ def open_supervisor(
     from seatrial.adapters.keys import DoorKeys
     from seatrial.adapters.threads import DaemonThreads
     from seatrial.deployments.book import open_book
-    from seatrial.deployments.means import Means
+    from seatrial.deployments.means import Means, nobody_sends
     from seatrial.deployments.server import only_server
     from seatrial.deployments.supervisor import Supervisor
     from seatrial.trial.build.commands import Commands
@@ -408,12 +440,218 @@ def open_supervisor(
                     tell=tell,
                     machine=platform.node() or "localhost",
                     python=sys.executable,
+                    let_go=let_go or nobody_sends,
                 )
             )
         finally:
             commands.stop()
             book.close()
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerParts:
+    """What `seatrial server` does beside promotions and notices: supervise, keep the gateway, turn releases."""
+
+    supervisor: "Supervisor"
+    gateway: "GatewayTools"
+    duties: "tuple[Duty, ...]"
+
+
+@contextmanager
+def open_server(
+    project: Path,
+    tell: "Callable[[DeployStatus, DeployState | None], None]",
+    announce: "Callable[[Notice], None]",
+) -> "Iterator[ServerParts]":
+    """The parts of a project's only server.
+
+    Args:
+        project: its folder, which may have no `seatrial.yaml`.
+        tell: is told of each change of a deployment's state.
+        announce: sees to it that people get a notice.
+    """
+    from functools import partial
+
+    from seatrial.release.book import open_release_book
+    from seatrial.release.report import reporter
+    from seatrial.trial.workspace import open_workspace
+
+    book = open_release_book(open_workspace(project).root)
+    with ExitStack() as stack:
+        stack.callback(book.close)
+        gateway = stack.enter_context(open_gateway(project, busy=book.busy, phases=book.phases))
+        keeper = gateway.keeper
+        supervisor = stack.enter_context(open_supervisor(project, tell, let_go=keeper.let_go))
+        access = stack.enter_context(
+            open_access_log(
+                project,
+                lambda: keeper.traffic,
+                observe=gateway.meters.observe,
+                seconds=lambda: keeper.setup.windows,
+            )
+        )
+        reports = stack.enter_context(open_reports(project))
+        runner = stack.enter_context(
+            open_release_runner(
+                project,
+                routes=keeper.routes,
+                log=access.book,
+                clock=access.clock,
+                tell=announce,
+                pictures=partial(reporter.draw, means=reports),
+                report=partial(_kept_report, project=project, means=reports),
+                link=lambda release: str(reporter.write_for(release, reports).html),
+            )
+        )
+        yield ServerParts(
+            supervisor=supervisor,
+            gateway=gateway,
+            duties=(*gateway.duties, access, runner, reporter.Reporter(reports, gateway.facts.platform)),
+        )
+
+
+def _kept_report(release: "Release", *, project: Path, means: "ReportMeans") -> str:
+    """The digest of a release's report, which is evidence from then on."""
+    from seatrial.release.report.reporter import keep_digest
+
+    with open_registry(project) as registry:
+        return keep_digest(release, means, registry.store)
+
+
+@contextmanager
+def open_gateway(
+    project: Path,
+    *,
+    busy: "Callable[[str], str]" = lambda _: "",
+    phases: "Callable[[], Mapping[str, str]]" = dict,
+) -> "Iterator[GatewayTools]":
+    """The gateway of a project, which may have no services yet; nothing is started by this.
+
+    Args:
+        project: its folder.
+        busy: why a service's share must not be changed by hand, in words; empty if it may.
+        phases: the phase of the release of each service that is being released, for `/metrics`.
+    """
+    import logging
+    from functools import partial
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.page import Page
+    from seatrial.deployments.book import open_book
+    from seatrial.deployments.server import server_pid
+    from seatrial.gateway.facts import KeeperFacts
+    from seatrial.gateway.keep import Keeper, KeeperMeans
+    from seatrial.gateway.metrics import Exposition, Meters, answer
+    from seatrial.gateway.orders import Orders
+    from seatrial.gateway.setup import SetupReader
+    from seatrial.gateway.sight import Sight
+    from seatrial.gateway.tools import GatewayTools, metrics_port
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    clock = SystemClock()
+    orders, meters = Orders(root / "gateway" / "orders"), Meters()
+    book = open_book(root)
+    try:
+        keeper = Keeper(
+            KeeperMeans(
+                read=SetupReader(project, clock),
+                open=partial(open_traffic, folder=root / "gateway"),
+                look=Sight(book, clock),
+                orders=orders,
+                clock=clock,
+                busy=busy,
+            )
+        )
+        facts = KeeperFacts(keeper=keeper, book=book, clock=clock, released=phases)
+        page = Page(
+            lambda: metrics_port(keeper.setup),
+            partial(answer, Exposition(meters, facts)),
+            logging.getLogger("seatrial.server").warning,
+        )
+        yield GatewayTools(
+            keeper=keeper,
+            orders=orders,
+            meters=meters,
+            facts=facts,
+            clock=clock,
+            duties=(keeper, page),
+            busy=busy,
+            server=lambda: server_pid(root),
+        )
+    finally:
+        book.close()
+
+
+@contextmanager
+def open_access_log(
+    project: Path,
+    traffic: "Callable[[], Traffic | None]",
+    *,
+    seconds: "Callable[[], Mapping[str, float]]" = dict,
+    observe: "Callable[[AccessLine], None]" = lambda _: None,
+) -> "Iterator[LogKeeper]":
+    """The keeper of the gateway's access log, a duty of the server; its book has the windows of all services.
+
+    Args:
+        project: its folder.
+        traffic: the proxy; None while there is none.
+        seconds: length of the windows of each service that has another than ten seconds.
+        observe: is told of each request, once.
+    """
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.gateway.log.book import Book
+    from seatrial.gateway.log.keeper import LogKeeper, LogMeans
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    book = Book(root / "gateway")
+    try:
+        means = LogMeans(
+            traffic=traffic,
+            seconds=seconds,
+            clock=SystemClock(),
+            telemetry=root / "telemetry",
+            observe=observe,
+        )
+        yield LogKeeper(book, means)
+    finally:
+        book.close()
+
+
+def open_traffic(spec: "GatewaySpec", folder: Path) -> "Traffic":
+    """The proxy before the services; nothing is started by this.
+
+    Args:
+        spec: which, and where it listens.
+        folder: where it keeps its files.
+
+    Raises:
+        UsageError: no such proxy is known.
+    """
+    from seatrial.records import UsageError
+
+    try:
+        make = _PROXIES[spec.proxy]
+    except KeyError:
+        known = ", ".join(sorted(_PROXIES))
+        raise UsageError(
+            f"there is no proxy {spec.proxy!r}", where="seatrial.yaml: gateway.proxy", remedy=f"known: {known}"
+        ) from None
+    return make(spec, folder)
+
+
+def _envoy(spec: "GatewaySpec", folder: Path) -> "Traffic":
+    import hashlib
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.traffic.envoy.traffic import EnvoyTraffic
+
+    mark = f"gateway-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    return EnvoyTraffic(spec=spec, folder=folder, runtime=_process_runtime(), clock=SystemClock(), mark=mark)
+
+
+_PROXIES = {"envoy": _envoy}
 
 _HEALTH_SECONDS = 5.0
 _SERVER_SECONDS = 60.0
@@ -450,6 +688,239 @@ def _ensure_server(project: Path, root: Path) -> None:
         if process.poll() is not None or clock.monotonic() > deadline:
             raise PermanentError(f"the server did not start: {tail(root / LOG, 5)}", where=str(root / LOG))
         clock.sleep(0.05)
+
+
+@contextmanager
+def open_releases(project: Path) -> "Iterator[ReleaseDesk]":
+    """What commands on the releases of a project work with. Raises UsageError if its configuration can't be read."""
+    import secrets
+
+    from seatrial.config import load_project
+    from seatrial.release.book import open_release_book
+    from seatrial.release.desk import ReleaseDesk
+    from seatrial.release.fleet import DeployFleet
+    from seatrial.trial.workspace import open_workspace
+
+    found = load_project(project)
+    services = {service.name: service for service in found.services}
+    root = open_workspace(project).root
+    book = open_release_book(root)
+    try:
+        with open_deployments(project) as tools:
+            yield ReleaseDesk(
+                folder=root / "releases",
+                book=book,
+                fleet=DeployFleet(tools, lambda: services),
+                clock=tools.clock,
+                services=services,
+                specs=found.releases,
+                rules=found.registry.rules,
+                ensure_server=tools.ensure_server,
+                server=tools.server,
+                mark=lambda: secrets.token_hex(2),
+            )
+    finally:
+        book.close()
+
+
+@contextmanager
+def open_release_runner(
+    project: Path,
+    *,
+    routes: "Routes",
+    log: "LogBook",
+    clock: "Clock",
+    tell: "Callable[[Notice], None]",
+    pictures: "Callable[[Release], Sequence[str]]" = lambda _: (),
+    report: "Callable[[Release], str | None]" = lambda _: None,
+    link: "Callable[[Release], str | None]" = lambda _: None,
+) -> "Iterator[ReleaseRunner]":
+    """What turns the releases of a project: a duty of its server, which alone may have it.
+
+    Args:
+        project: its folder.
+        routes: the gateway's, as its keeper has them.
+        log: the windows of its access log.
+        clock: by which these windows are told.
+        tell: sees to it that people get a notice.
+        pictures: paths of pictures for the notice of a release.
+        report: digest of a release's report, kept in the registry's store.
+        link: where people find it.
+    """
+    from functools import cache
+
+    from seatrial.adapters.threads import DaemonThreads
+    from seatrial.config import find_project
+    from seatrial.judge import release as judge
+    from seatrial.records import Arm
+    from seatrial.release.book import open_release_book
+    from seatrial.release.fleet import DeployFleet
+    from seatrial.release.runner import ReleaseRunner
+    from seatrial.release.tools import ReleaseTools
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    found = find_project(project)
+    query = cache(open_query)
+    known: dict[str, Metrics] = {}
+
+    def metrics(release: "Release") -> "Metrics":
+        if release.id not in known:
+            known[release.id] = open_metrics(
+                project,
+                release.service,
+                release.spec.source,
+                model=release.model,
+                log=log,
+                arms=routes.backends,
+            )
+        return known[release.id]
+
+    book = open_release_book(root)
+    try:
+        with open_deployments(project) as tools:
+            yield ReleaseRunner(
+                ReleaseTools(
+                    project=project.resolve().name if found is None else found.name,
+                    folder=root / "releases",
+                    book=book,
+                    clock=clock,
+                    steering=routes,
+                    fleet=DeployFleet(tools, lambda: routes.services),
+                    metrics=metrics,
+                    query=query,
+                    registry=lambda: open_registry(project),
+                    judge=judge,
+                    threads=DaemonThreads(),
+                    tell=tell,
+                    failing=lambda release: log.failing(
+                        release.service, Arm.CANARY, release.begun or release.started, clock.now()
+                    ),
+                    pictures=pictures,
+                    report=report,
+                    link=link,
+                )
+            )
+    finally:
+        book.close()
+
+
+@contextmanager
+def open_reports(project: Path) -> "Iterator[ReportMeans]":
+    """What the reports of a project's releases are made from. Raises UsageError if its configuration can't be read."""
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.config import find_project
+    from seatrial.gateway.log.book import Book
+    from seatrial.records import Arm
+    from seatrial.release.book import open_release_book
+    from seatrial.release.report.reporter import ReportMeans
+    from seatrial.trial.workspace import open_workspace
+
+    found = find_project(project)
+    root, clock = open_workspace(project).root, SystemClock()
+    log, book = Book(root / "gateway"), open_release_book(root)
+
+    def failing(release: "Release") -> "Sequence[str]":
+        until = release.ended or clock.now()
+        return log.failing(release.service, Arm.CANARY, release.begun or release.started, until)
+
+    try:
+        yield ReportMeans(
+            project=project.resolve().name if found is None else found.name,
+            folder=root / "releases",
+            book=book,
+            clock=clock,
+            failing=failing,
+        )
+    finally:
+        book.close()
+        log.close()
+
+
+def open_sources() -> "tuple[Callable[[SourceSpec], Metrics], Callable[[str], Query]]":
+    """Readers of Prometheus servers, by source and by URL, for whoever names one in a request; the latest are kept."""
+    from functools import lru_cache
+
+    from seatrial.adapters.metrics.prometheus import PrometheusMetrics
+    from seatrial.adapters.prometheus import PrometheusServer
+    from seatrial.adapters.query.prometheus import PrometheusQuery
+
+    server = lru_cache(maxsize=_SERVERS)(PrometheusServer)
+
+    @lru_cache(maxsize=_SERVERS)
+    def metrics(spec: "SourceSpec") -> "Metrics":
+        return PrometheusMetrics(server(spec.url), spec)
+
+    return metrics, lambda url: PrometheusQuery(server(url))
+
+
+def open_metrics(
+    project: Path,
+    service: str,
+    source: "SourceSpec",
+    *,
+    model: str,
+    log: "LogBook",
+    arms: "Callable[[str], Arms]",
+) -> "Metrics":
+    """Where the windows of a service's releases come from, with the labels that came in; needs no closing.
+
+    Args:
+        project: its folder.
+        service: its name.
+        source: as configured; `${NAME}` in its URL refers to the environment.
+        model: name of its model, whose predictions labels are for.
+        log: the windows of the gateway's access log.
+        arms: both sides of a service as they are now.
+
+    Raises:
+        UsageError: windows can't be counted from the source's queries, or a variable isn't set.
+    """
+    from seatrial.adapters.metrics.access_log import AccessLogMetrics
+    from seatrial.adapters.metrics.labels import with_labels
+    from seatrial.adapters.metrics.prometheus import PrometheusMetrics
+    from seatrial.adapters.metrics.serve import ServeMetrics
+    from seatrial.adapters.metrics.serve_replicas import replicas_of
+    from seatrial.deployments.logged import log_folder
+    from seatrial.trial.workspace import open_workspace
+
+    root = open_workspace(project).root
+    metrics: Metrics
+    if source.kind == "prometheus":
+        metrics = PrometheusMetrics(_prometheus(source.url, f"services.{service}.release.source.url"), source)
+    elif source.kind == "serve":
+        metrics = ServeMetrics(lambda watched: replicas_of(arms(watched.service), watched), root / "gateway" / "looks")
+    else:
+        metrics = AccessLogMetrics(log)
+    return with_labels(metrics, str(log_folder(root, model)))
+
+
+def open_query(url: str) -> "Query":
+    """What answers the PromQL of thresholds; needs no closing.
+
+    Args:
+        url: of a Prometheus, as configured; `${NAME}` in it refers to the environment.
+
+    Raises:
+        UsageError: it is no such URL, or a variable isn't set.
+    """
+    from seatrial.adapters.query.prometheus import PrometheusQuery
+
+    return PrometheusQuery(_prometheus(url, "services"))
+
+
+def _prometheus(url: str, where: str) -> "PrometheusServer":
+    from seatrial.adapters.prometheus import PrometheusServer
+    from seatrial.trial.build.environment import filled
+
+    return PrometheusServer(filled(url, os.environ, what="the url of a Prometheus", where=where))
+
+
+def open_clock() -> "Clock":
+    """The system's time."""
+    from seatrial.adapters.clock import SystemClock
+
+    return SystemClock()
 
 
 def machine_facts() -> dict[str, str]:

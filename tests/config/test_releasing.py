@@ -56,7 +56,7 @@ def test_what_is_said_of_the_judge_is_its_policy() -> None:
     """Error rates, margins, model metrics, times."""
     policy = release(
         "{alpha: 0.005, beta: 0.1, margins: {latency_p99: 20%, errors: 0.5pp, latency_p90: off}, quality: {rmse: 2%},"
-        " tolerance: 2%, warmup: 0, soak: 5m, dispersion: 2}"
+        " tolerance: 2%, warmup: 0, soak: 5m, dispersion: 2, split_margin: 10%}"
     ).policy
     expected = JudgePolicy(
         alpha=0.005,
@@ -67,6 +67,8 @@ def test_what_is_said_of_the_judge_is_its_policy() -> None:
         warmup=0.0,
         soak=300.0,
         dispersion=2.0,
+        split_margin=0.1,
+        request_margin=0.1,
     )
     assert expected == policy
 

@@ -203,6 +203,7 @@ _EXPECTED = {
     "failed.py": "m accuracy worse than allowed",
     "tests/smoke/test_api.py": "2 passed",
     "costs.py": "",
+    "judge_stream.py": "abort",
     "service.py": "",
     "verify_chain.py": "0 lines",
 }

@@ -13,12 +13,15 @@ from seatrial import __version__
 from seatrial.cli import (
     deploy,
     doctor,
+    gateway,
     history,
     init,
+    judge,
     ledger,
     models,
     notify,
     promote,
+    release,
     resume,
     server,
     sync,
@@ -50,9 +53,12 @@ app.add_typer(models.app, name="models")
 app.add_typer(ledger.app, name="ledger")
 app.command("deploy")(deploy.deploy)
 app.add_typer(deploy.app, name="deployments")
+app.add_typer(release.app, name="release")
 app.command("server")(server.server)
+app.add_typer(gateway.app, name="gateway")
 app.command("sync")(sync.sync)
 app.add_typer(telemetry.app, name="telemetry")
+app.add_typer(judge.app, name="judge")
 app.command("doctor")(doctor.doctor)
 
 
@@ -101,7 +107,7 @@ def main() -> None:
         sys.exit(_explained(error))
 
 
-_MODELS = frozenset({"deploy", "deployments", "notify", "promote", "resume", "server"})
+_MODELS = frozenset({"deploy", "deployments", "gateway", "notify", "promote", "release", "resume", "server"})
 
 
 def _extra() -> str:

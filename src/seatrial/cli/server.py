@@ -14,7 +14,7 @@ from seatrial.cli.output import Format, print_json
 
 if TYPE_CHECKING:
     from seatrial.deployments.systemd import UnitFacts
-    from seatrial.records import DeployState, DeployStatus
+    from seatrial.records import DeployState, DeployStatus, Notice
 
 
 def server(
@@ -31,14 +31,14 @@ def server(
 ) -> None:
     """Keep what is deployed running, until SIGTERM or Ctrl-C; one server a project.
 
-    What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions and notices that
-    were cut off it goes on with.
+    What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions, releases and
+    notices that were cut off it goes on with. Where the project has services, it keeps their gateway.
     """
     from seatrial.config import find_project
     from seatrial.deployments.notice import notice_of_change
     from seatrial.deployments.server import log, serve
     from seatrial.deployments.systemd import unit_file
-    from seatrial.wiring import open_supervisor
+    from seatrial.wiring import open_server
     from seatrial.workflows.attend import Attendant
 
     if systemd:
@@ -62,8 +62,15 @@ def server(
         if notice is not None and attendant is not None:
             attendant.notify(notice)
 
-    with open_supervisor(project, tell) as supervisor:
-        serve(supervisor, stop, duties=() if attendant is None else (attendant,), stop_models=stop_models)
+    def announce(notice: "Notice") -> None:
+        if attendant is not None:
+            attendant.notify(notice)
+
+    with open_server(project, tell, announce) as parts:
+        duties = (*parts.duties, *(() if attendant is None else (attendant,)))
+        serve(parts.supervisor, stop, duties=duties, stop_models=stop_models)
+        if stop_models:
+            parts.gateway.keeper.end()
 
 
 def _unit_facts(project: Path) -> "UnitFacts":

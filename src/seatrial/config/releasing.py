@@ -157,6 +157,8 @@ def _policy(name: str, given: ReleaseInput) -> JudgePolicy:
         warmup=given.warmup,
         soak=given.soak,
         dispersion=given.dispersion,
+        split_margin=plain.split_margin if given.split_margin is None else given.split_margin,
+        request_margin=plain.request_margin if given.split_margin is None else given.split_margin,
     )
 
 

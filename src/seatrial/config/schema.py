@@ -466,6 +466,11 @@ class ReleaseInput(Strict):
     tolerance: Share = Field(0.03, description="Latency may be worse by so much without being called harm.")
     warmup: DurationOrNone = Field(600.0, description="The canary's first time, which is left out.")
     soak: DurationOrNone = Field(0.0, description="Nothing is promoted earlier.")
+    split_margin: Share | None = Field(
+        None,
+        description="How far the canary's share may be from what was asked for, as a part of it, for promotion. Default: 5 % "
+        "of users, 2 % where there is no key to tell them by.",
+    )
     dispersion: Annotated[float, Field(ge=1)] | None = Field(
         None, description="Factor on all variances. Default: estimated from sessions and replicas."
     )
