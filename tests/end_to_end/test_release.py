@@ -7,14 +7,16 @@ when the canary comes, nor when stable is replaced, nor when it all goes back.
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.adapters.runtime.process import ProcessRuntime
-from tests.deployments.projects import Deployed, deployed, model
+from tests.deployments.projects import COMMAND, Deployed, deployed, model
 from tests.end_to_end.load import Load, load
 from tests.waiting import wait_until
 
@@ -124,8 +126,22 @@ def test_nobody_notices_a_release_an_abort_and_a_rollback(cellar: Cellar, tmp_pa
     assert {"1", "2", "3"} == set(counted["versions"])
     moves = cellar.project.ok("ledger", "show", "--format", "json").document
     assert [promoted["id"]] == [line["run"] for line in moves if line.get("run")]
-    report = json.loads((cellar.project.folder / ".seatrial" / "releases" / promoted["id"] / "report.json").read_bytes())
+    report = json.loads(
+        (cellar.project.folder / ".seatrial" / "releases" / promoted["id"] / "report.json").read_bytes()
+    )
     assert (promoted["id"], "wine") == (report["release"]["id"], report["release"]["service"])
+
+
+@contextmanager
+def server(project: Deployed) -> Iterator[None]:
+    """One that runs while this is entered, as systemd would start it."""
+    command = [*COMMAND, "server", "--project", str(project.folder)]
+    with subprocess.Popen(command, cwd=project.folder, env=project.environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: project.server, LONG)
+            yield
+        finally:
+            process.terminate()
 
 
 @pytest.mark.slow
@@ -143,15 +159,13 @@ def test_a_release_goes_on_whoever_is_killed(cellar: Cellar, tmp_path: Path) -> 
         before = users.counted
         wait_until(lambda: users.counted["answered"] > before["answered"] + 100, LONG, poll=0.1)
         assert 0 == users.counted["failed"], "the gateway needs no server"
-        cellar.project.ok("deployments", "list")
         found = cellar.latest()
         assert (started["id"], 2) == (found["id"], found["number"])
-        wait_until(lambda: cellar.project.server, LONG)
-
-        status = cellar.project.ok("gateway", "status", "--format", "json").document
-        os.kill(status["proxy"]["pid"], signal.SIGKILL)
-        wait_until(lambda: _status(cellar) == 200, LONG, poll=0.1)
-        cellar.wait_for("ended", "promoted")
-        cellar.all_on(users, "2")
+        with server(cellar.project):
+            status = cellar.project.ok("gateway", "status", "--format", "json").document
+            os.kill(status["proxy"]["pid"], signal.SIGKILL)
+            wait_until(lambda: _status(cellar) == 200, LONG, poll=0.1)
+            cellar.wait_for("ended", "promoted")
+            cellar.all_on(users, "2")
         counted = users.end()
     assert counted["failed"] < 0.1 * counted["sent"]
