@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DeployStatus,
         DeployWish,
         GatewaySpec,
+        MirrorReport,
         Notice,
         NotifySpec,
         RegistrySpec,
@@ -482,6 +483,8 @@ def open_server(
         gateway = stack.enter_context(open_gateway(project, busy=book.busy, phases=book.phases))
         keeper = gateway.keeper
         supervisor = stack.enter_context(open_supervisor(project, tell, let_go=keeper.let_go))
+        # A release that went on before the services are known would take them for gone.
+        keeper.begin()
         access = stack.enter_context(
             open_access_log(
                 project,
@@ -808,6 +811,8 @@ def open_release_runner(
 @contextmanager
 def open_reports(project: Path) -> "Iterator[ReportMeans]":
     """What the reports of a project's releases are made from. Raises UsageError if its configuration can't be read."""
+    from functools import partial
+
     from seatrial.adapters.clock import SystemClock
     from seatrial.config import find_project
     from seatrial.gateway.log.book import Book
@@ -831,10 +836,30 @@ def open_reports(project: Path) -> "Iterator[ReportMeans]":
             book=book,
             clock=clock,
             failing=failing,
+            mirrored=partial(_mirrored, root=root, clock=clock),
         )
     finally:
         book.close()
         log.close()
+
+
+def _mirrored(release: "Release", *, root: Path, clock: "Clock") -> "MirrorReport | None":
+    """What a release's canary answered to copies, from the predictions that both arms have logged."""
+    from seatrial.deployments.logged import log_folder
+    from seatrial.gateway.log.mirrored import Logged, compare_mirrored
+    from seatrial.records import UsageError
+
+    target = str(log_folder(root, release.model))
+    since, until = release.begun or release.started, release.ended or clock.now()
+    try:
+        return compare_mirrored(
+            Logged(target=target, version=str(release.baseline)),
+            Logged(target=target, version=str(release.number)),
+            since=since,
+            until=until,
+        )
+    except UsageError:  # nothing was logged
+        return None
 
 
 def open_sources() -> "tuple[Callable[[SourceSpec], Metrics], Callable[[str], Query]]":

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from seatrial.adapters.clock import SystemClock
-from seatrial.deployments.logged import log_folder, wants_labels
+from seatrial.deployments.logged import log_folder, wants_log
 from seatrial.deployments.prepare import Preparer
 from seatrial.records import DeployWish, RegistrySpec, StageRules
 from seatrial.registry.tools import RegistryTools
@@ -76,10 +76,10 @@ def test_any_other_model_is_not(project: Path) -> None:
 
 def test_it_is_the_service_of_that_model_that_counts(project: Path) -> None:
     """Not one that is called like it, and nothing where there is no configuration."""
-    assert wants_labels(project, "wine")
-    assert not wants_labels(project, "shop")
+    assert wants_log(project, "wine")
+    assert not wants_log(project, "shop")
     (project / "seatrial.yaml").unlink()
-    assert not wants_labels(project, "wine")
+    assert not wants_log(project, "wine")
 
 
 def test_a_log_of_its_own_for_each_model(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Where deployed models write their predictions down: for services whose releases are judged by labels that come in later.
+"""Where deployed models write their predictions down: for releases that are judged by labels, or that mirror requests.
 
-Nothing is written unless a release asks for it (`services.NAME.release.quality`): predictions may hold what people would
-rather not have on a disk.
+Nothing is written unless a release asks for it (`services.NAME.release.quality`, or a step that mirrors): predictions may
+hold what people would rather not have on a disk.
 """
 
 from pathlib import Path
@@ -19,12 +19,17 @@ def log_folder(root: Path, model: str) -> Path:
     return root / FOLDER / quote(model, safe=" ")
 
 
-def wants_labels(project: Path, model: str) -> bool:
-    """Whether a service of this model is released by model metrics. Raises UsageError for a wrong configuration."""
+def wants_log(project: Path, model: str) -> bool:
+    """Whether a service of this model is released by model metrics, or by copies whose answers are compared.
+
+    Raises:
+        UsageError: the configuration is wrong.
+    """
     found = find_project(project)
-    return found is not None and any(
-        service.model == model and found.releases[service.name].policy.quality for service in found.services
-    )
+    if found is None:
+        return False
+    releases = [found.releases[service.name] for service in found.services if service.model == model]
+    return any(release.policy.quality or release.mirrors for release in releases)
 
 
 def log_words(folder: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from seatrial.config import find_project
-from seatrial.deployments.logged import log_folder, log_words, wants_labels
+from seatrial.deployments.logged import log_folder, log_words, wants_log
 from seatrial.deployments.means import Prepared
 from seatrial.deployments.wishes import fingerprint
 from seatrial.ports import Registry
@@ -168,7 +168,7 @@ class Preparer:
 
     def _logging(self, wish: DeployWish) -> tuple[str, ...]:
         """Words for a model server whose predictions are to be held against labels."""
-        if not wants_labels(self.project, wish.model):
+        if not wants_log(self.project, wish.model):
             return ()
         return log_words(log_folder(self.root.absolute(), wish.model))
 

@@ -77,6 +77,10 @@ class Keeper:
             self.turn()
             stop.wait(TURN_SECONDS)
 
+    def begin(self) -> None:
+        """Know the services before anybody asks for them; to be called before the duties run. Never raises."""
+        self._guarded("configuration", self.configure)
+
     def turn(self) -> None:
         """One round: configuration, orders, proxy, replicas. Trouble with one of them is no trouble for the others."""
         self._guarded("configuration", self.configure)

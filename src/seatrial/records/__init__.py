@@ -41,6 +41,7 @@ from seatrial.records.measure import (
     Usage,
     UsagePoint,
 )
+from seatrial.records.mirrored import Differing, MirrorReport
 from seatrial.records.notice import EventKind, Notice, NotifySpec, Undelivered
 from seatrial.records.plan import Cell, Plan, Role
 from seatrial.records.project import (
@@ -140,6 +141,7 @@ __all__ = [
     "DeployWish",
     "DeploymentReport",
     "DeploymentSpec",
+    "Differing",
     "Direction",
     "Driving",
     "Endpoint",
@@ -166,6 +168,7 @@ __all__ = [
     "Lineage",
     "MetricJudgement",
     "MetricSpec",
+    "MirrorReport",
     "ModelSummary",
     "ModelVersion",
     "Move",

@@ -76,6 +76,11 @@ class ReleaseSpec:
     policy: JudgePolicy = field(default_factory=JudgePolicy)
     thresholds: tuple[Threshold, ...] = ()
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether the canary gets copies at some step."""
+        return any(step.kind is StepKind.MIRROR and step.share for step in self.steps)
+
 
 class ReleasePhase(StrEnum):
     """Where a release stands.

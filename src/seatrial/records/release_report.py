@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from seatrial.records.judgement import Judgement
+from seatrial.records.mirrored import MirrorReport
 from seatrial.records.release import Release, ReleaseEvent
 from seatrial.records.verdict import Verdict
 
@@ -64,6 +65,7 @@ class ReleaseReport:
         events: the timeline.
         failing: the canary's last failing requests, as lines.
         platform: by version and replica.
+        mirrored: what the canary answered to copies; None where it got none, or nobody wrote answers down.
         notes: what a reader should know.
     """
 
@@ -78,4 +80,5 @@ class ReleaseReport:
     events: tuple[ReleaseEvent, ...] = ()
     failing: tuple[str, ...] = ()
     platform: tuple[ReplicaUsage, ...] = ()
+    mirrored: MirrorReport | None = None
     notes: tuple[str, ...] = ()

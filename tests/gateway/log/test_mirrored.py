@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from seatrial.gateway.log.mirrored import Differing, Logged, MirrorReport, compare_mirrored
-from seatrial.records import UsageError
+from seatrial.gateway.log.mirrored import Logged, compare_mirrored
+from seatrial.records import Differing, MirrorReport, UsageError
 from tests.telemetry.making import at, prediction, write_predictions
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from seatrial.pages.picture import picture
-from seatrial.records import Decision, ReleasePhase, ReleaseReport, Verdict, latency_bin
+from seatrial.records import Decision, Differing, MirrorReport, ReleasePhase, ReleaseReport, Verdict, latency_bin
 from seatrial.release.report import Seen, build_report, charts, render_html, render_markdown, words, write_report
 from seatrial.release.report.build import MOST_POINTS, headline, quantile, verdict_of
 from seatrial.wording.inert import JOINER
@@ -123,3 +123,23 @@ def test_a_plot_becomes_a_picture() -> None:
     spec = charts.evidence(report())
     assert spec is not None
     assert picture(spec).startswith(b"\x89PNG")
+
+
+def test_what_came_of_copies_is_told() -> None:
+    """How many answers agree, by how much the others differ, and which differ most."""
+    copies = MirrorReport(
+        rows=1000, compared=990, same=980, numbers=990, mean=0.01, largest_absolute=2.5, canary_failed=3,
+        stable_seconds=0.010, canary_seconds=0.012,
+        differing=(Differing(request_id="r-1", row=0, stable="5.0", canary="7.5", difference=2.5),),
+    )  # fmt: skip
+    made = build_report(replace(builders.seen(), mirrored=copies), project="cellar", now=NOW)
+    assert (
+        "980 of 990 answers to copies are those of stable (98.99%).",
+        "Numbers differ by +0.01 on average, by 2.5 at most.",
+        "The canary alone failed at 3, stable alone at 0.",
+        "Median time: stable 10 ms, canary 12 ms.",
+        "Request r-1: stable 5.0, canary 7.5.",
+    ) == words.mirrored_lines(made)
+    assert "### Copies" in render_markdown(made)
+    assert "Request r-1: stable 5.0, canary 7.5." in render_html(made)
+    assert "Copies" not in render_html(report())

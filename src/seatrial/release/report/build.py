@@ -11,6 +11,7 @@ from seatrial.records import (
     ArmWindow,
     Decision,
     Judgement,
+    MirrorReport,
     PlatformPoint,
     Release,
     ReleaseEvent,
@@ -36,6 +37,7 @@ class Seen:
         windows, judgements: in order of time; a judgement belongs to the window that ends when it was made.
         failing: lines of the canary's failing requests.
         platform: what its replicas used, at any times.
+        mirrored: what the canary answered to copies.
     """
 
     release: Release
@@ -44,6 +46,7 @@ class Seen:
     judgements: Sequence[Judgement] = ()
     failing: Sequence[str] = ()
     platform: Sequence[PlatformPoint] = ()
+    mirrored: MirrorReport | None = None
 
 
 def build_report(seen: Seen, *, project: str, now: datetime) -> ReleaseReport:
@@ -62,6 +65,7 @@ def build_report(seen: Seen, *, project: str, now: datetime) -> ReleaseReport:
         events=tuple(seen.events),
         failing=tuple(seen.failing),
         platform=tuple(_usage(seen.platform)),
+        mirrored=seen.mirrored,
         notes=(*seen.release.notes, *(last.notes if last is not None else ())),
     )
 

@@ -16,6 +16,7 @@ def render_markdown(report: ReleaseReport) -> str:
         _facts(report),
         _events(report),
         _failing(report),
+        _mirrored(report),
         _platform(report),
         _notes(report),
     ]
@@ -72,6 +73,11 @@ def _failing(report: ReleaseReport) -> str:
     if not report.failing:
         return ""
     return details("The canary's last failing requests", fence("\n".join(report.failing)))
+
+
+def _mirrored(report: ReleaseReport) -> str:
+    lines = words.mirrored_lines(report)
+    return "### Copies\n\n" + "\n".join(f"- {prose(line, 400)}" for line in lines) if lines else ""
 
 
 def _platform(report: ReleaseReport) -> str:

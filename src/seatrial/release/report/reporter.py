@@ -14,7 +14,7 @@ import msgspec
 
 from seatrial.pages.picture import picture
 from seatrial.ports import Clock, Store
-from seatrial.records import PlatformPoint, Release, ReleasePhase, ReleaseReport, UsageError
+from seatrial.records import MirrorReport, PlatformPoint, Release, ReleasePhase, ReleaseReport, UsageError
 from seatrial.release.book import ReleaseBook
 from seatrial.release.kept import Kept
 from seatrial.release.report import charts
@@ -28,6 +28,10 @@ _LATELY: Final = 20
 log = logging.getLogger("seatrial.server")
 
 
+def _not_mirrored(_: Release) -> MirrorReport | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportMeans:
     """What reports are made from.
@@ -36,6 +40,7 @@ class ReportMeans:
         project: its name.
         folder: where each release has a folder of its own.
         failing: lines of the canary's failing requests.
+        mirrored: what the canary answered to copies; None where nobody wrote that down.
     """
 
     project: str
@@ -43,6 +48,7 @@ class ReportMeans:
     book: ReleaseBook
     clock: Clock
     failing: Callable[[Release], Sequence[str]]
+    mirrored: Callable[[Release], MirrorReport | None] = _not_mirrored
 
 
 def report_of(release: Release, means: ReportMeans) -> ReleaseReport:
@@ -55,6 +61,7 @@ def report_of(release: Release, means: ReportMeans) -> ReleaseReport:
         judgements=kept.judgements(),
         failing=means.failing(release),
         platform=list(_platform(means.folder / release.id / PLATFORM)),
+        mirrored=means.mirrored(release) if release.spec.mirrors else None,
     )
     return build_report(seen, project=means.project, now=means.clock.now())
 

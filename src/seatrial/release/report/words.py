@@ -181,6 +181,26 @@ def _platform_row(usage: ReplicaUsage) -> tuple[str, ...]:
     )
 
 
+def mirrored_lines(report: ReleaseReport) -> tuple[str, ...]:
+    """What came of the copies, in sentences; nothing where there were none."""
+    found = report.mirrored
+    if found is None:
+        return ()
+    share = f" ({100 * found.agreement:.4g}%)" if found.agreement is not None else ""
+    lines = [f"{found.same:,} of {found.compared:,} answers to copies are those of stable{share}."]
+    if found.mean is not None and found.largest_absolute is not None:
+        lines.append(f"Numbers differ by {found.mean:+.4g} on average, by {found.largest_absolute:.4g} at most.")
+    if found.canary_failed or found.stable_failed:
+        lines.append(f"The canary alone failed at {found.canary_failed:,}, stable alone at {found.stable_failed:,}.")
+    if found.stable_seconds is not None and found.canary_seconds is not None:
+        middle = text.scale_for("s", [found.stable_seconds, found.canary_seconds])
+        lines.append(
+            f"Median time: stable {middle.show(found.stable_seconds)}, canary {middle.show(found.canary_seconds)}."
+        )
+    lines += [f"Request {each.request_id}: stable {each.stable}, canary {each.canary}." for each in found.differing]
+    return (*lines, *found.notes)
+
+
 def took(report: ReleaseReport) -> str:
     """How long it took, or has been going on."""
     end = report.release.ended or report.written
