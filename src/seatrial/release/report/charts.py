@@ -16,6 +16,7 @@ _MIXED = tuple(f"var(--mixed-{index})" for index in range(1, 7))
 _FLOOR = -2.0
 _HIGHEST = 8.0
 _WIDEST = 3.0
+_SHORT = 1800.0
 
 
 def weight(report: ReleaseReport) -> Spec | None:
@@ -32,10 +33,10 @@ def weight(report: ReleaseReport) -> Spec | None:
     share = {"field": "share", "type": "quantitative", "title": "canary's share", "axis": {"format": ".0%"}}
     lines = layer(
         {"type": "rule", "color": "var(--muted)", "strokeDash": [2, 3]},
-        {"x": _x(), "tooltip": [tip("kind", "what"), tip("text", "")]},
+        {"x": _x(report), "tooltip": [tip("kind", "what"), tip("text", "")]},
         values=told,
     )
-    return chart("The canary's share of the requests", values, 120, layer=[layer(area, {"x": _x(), "y": share}), lines])
+    return chart("The canary's share of the requests", values, 120, layer=[layer(area, {"x": _x(report), "y": share}), lines])
 
 
 def evidence(report: ReleaseReport) -> Spec | None:
@@ -67,7 +68,7 @@ def evidence(report: ReleaseReport) -> Spec | None:
     )
     lines = layer(
         {"type": "line"},
-        {"x": _x(), "y": y, "color": colour, "tooltip": [tip("line", ""), tip("value", "log10", ".2f")]},
+        {"x": _x(report), "y": y, "color": colour, "tooltip": [tip("line", ""), tip("value", "log10", ".2f")]},
     )
     return chart("Evidence over time", values, 240, layer=[lines, rules])
 
@@ -90,12 +91,12 @@ def latency(report: ReleaseReport) -> Spec | None:
     y = {"type": "quantitative", "title": f"latency ({scale.suffix})"}
     band = layer(
         {"type": "area", "opacity": 0.18},
-        {"x": _x(), "y": {"field": "p50", **y}, "y2": {"field": "p90"}, "color": _colour()},
+        {"x": _x(report), "y": {"field": "p50", **y}, "y2": {"field": "p90"}, "color": _colour()},
     )
     median = layer(
         {"type": "line"},
         {
-            "x": _x(),
+            "x": _x(report),
             "y": {"field": "p50", **y},
             "color": _colour(),
             "strokeDash": _dash(),
@@ -107,7 +108,7 @@ def latency(report: ReleaseReport) -> Spec | None:
     )
     tail = layer(
         {"type": "line", "strokeWidth": 1, "opacity": 0.7},
-        {"x": _x(), "y": {"field": "p99", **y}, "color": _colour(), "strokeDash": _dash()},
+        {"x": _x(report), "y": {"field": "p99", **y}, "color": _colour(), "strokeDash": _dash()},
     )
     return chart("Latency: median, band to p90, and p99", values, 220, layer=[band, median, tail])
 
@@ -125,7 +126,7 @@ def errors(report: ReleaseReport) -> Spec | None:
         return None
     y = {"field": "rate", "type": "quantitative", "title": "errors", "axis": {"format": ".2%"}}
     tips = [tip("arm", ""), tip("rate", "errors", ".3%")]
-    line = layer({"type": "line"}, {"x": _x(), "y": y, "color": _colour(), "strokeDash": _dash(), "tooltip": tips})
+    line = layer({"type": "line"}, {"x": _x(report), "y": y, "color": _colour(), "strokeDash": _dash(), "tooltip": tips})
     return chart("Share of requests that went wrong", values, 160, layer=[line])
 
 
@@ -190,8 +191,10 @@ def _time(point: ReleasePoint) -> str:
     return point.at.isoformat()
 
 
-def _x() -> Spec:
-    axis = {"format": "%H:%M", "tickCount": 12}
+def _x(report: ReleaseReport) -> Spec:
+    """Seconds are shown where minutes would all be alike."""
+    span = (report.points[-1].at - report.points[0].at).total_seconds()
+    axis = {"format": "%H:%M:%S" if span < _SHORT else "%H:%M", "tickCount": 8}
     return {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": axis}
 
 

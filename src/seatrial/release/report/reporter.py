@@ -57,7 +57,7 @@ def report_of(release: Release, means: ReportMeans) -> ReleaseReport:
     seen = Seen(
         release=release,
         events=[event for _, event in means.book.events(release.id)],
-        windows=[observed.window for observed in kept.windows()],
+        windows=[observed.window for observed in kept.windows() if not observed.warm],
         judgements=kept.judgements(),
         failing=means.failing(release),
         platform=list(_platform(means.folder / release.id / PLATFORM)),
