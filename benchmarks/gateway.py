@@ -31,7 +31,16 @@ import psutil
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.adapters.runtime.process import ProcessRuntime
-from seatrial.records import Backend, BlockSamples, Endpoint, GatewaySpec, RequestsSpec, Routing, ServiceSpec
+from seatrial.records import (
+    Backend,
+    BlockSamples,
+    Endpoint,
+    GatewaySpec,
+    PermanentError,
+    RequestsSpec,
+    Routing,
+    ServiceSpec,
+)
 from seatrial.trial.drive.requests import Request, RequestSet
 from seatrial.trial.drive.rounds import Lane, drive
 
@@ -169,12 +178,16 @@ def plain(
 @contextmanager
 def gateway(folder: Path, kind: str, ports: tuple[int, ...]) -> Iterator[Proxy | None]:
     """The gateway as users get it; None where this proxy is not one of its adapters or not installed."""
-    from seatrial.wiring import traffic_of  # noqa: PLC0415 - not needed by the others
+    from seatrial.wiring import open_traffic  # noqa: PLC0415 - not needed by the others
 
-    folder.mkdir()
-    traffic = traffic_of(GatewaySpec(proxy=kind, port=free_port()), folder, ProcessRuntime(), SystemClock())
+    traffic = open_traffic(GatewaySpec(proxy=kind, port=free_port()), folder)
     try:
-        traffic.keep()
+        try:
+            traffic.keep()
+        except PermanentError as error:
+            print(f"{kind} is left out: {error.what}", file=sys.stderr)
+            yield None
+            return
         ends = [Endpoint(name=f"s{index}", host="127.0.0.1", port=port) for index, port in enumerate(ports)]
         traffic.apply(
             Routing(
@@ -185,8 +198,7 @@ def gateway(folder: Path, kind: str, ports: tuple[int, ...]) -> Iterator[Proxy |
             )
         )
         status = traffic.status()
-        address = status.address if status.address.startswith("http") else f"http://{status.address}"
-        yield Proxy(f"gateway ({kind})", address, lambda: family(status.pid or 0))
+        yield Proxy(f"gateway ({kind})", status.address, lambda: gateway_family(status.pid or 0, folder))
     finally:
         traffic.stop()
 
@@ -223,6 +235,12 @@ def family(pid: int) -> list[psutil.Process]:
     """A process and its children."""
     first = psutil.Process(pid)
     return [first, *first.children(recursive=True)]
+
+
+def gateway_family(pid: int, folder: Path) -> list[psutil.Process]:
+    """The proxy's processes, and the writer of HAProxy's log."""
+    writer = folder / "writer.pid"
+    return [*family(pid), *(family(int(writer.read_text())) if writer.exists() else [])]
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The contract of the Traffic port, on the shipped fake and on Envoy with replicas behind it."""
+"""The contract of the Traffic port, on the shipped fake, and on Envoy, nginx and HAProxy with replicas behind them."""
 
 import math
 from collections import Counter
@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.records import AccessLine, Arm, InForce, Sticky, TemporaryError
+from seatrial.records import AccessLine, Arm, InForce, Routing, Sticky, TemporaryError, UsageError
 from seatrial.testing import Asked
-from tests.adapters.traffic.gates import Gate, Load, MemoryGate, envoy_gate, lines, loaded, routing, service
+from tests.adapters.traffic.gates import Gate, Load, MemoryGate, lines, loaded, proxy_gate, routing, service
 from tests.waiting import wait_until
 
 BY_HEADER = Sticky(kind="header", name="x-user")
@@ -18,12 +18,16 @@ BY_COOKIE = Sticky(kind="cookie", name="visitor")
 ARM, VERSION, REQUEST_ID = "x-seatrial-arm", "x-seatrial-version", "x-request-id"
 
 
-@pytest.fixture(scope="module", params=["memory", "envoy"])
+@pytest.fixture(
+    scope="module",
+    params=["memory", "envoy", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("nginx", "haproxy"))],
+)
 def gate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """Each gateway in turn, running; tests share it, with services of their own."""
     folder = tmp_path_factory.mktemp("gateway")
     with ExitStack() as stack:
-        made: Gate = MemoryGate(folder) if request.param == "memory" else stack.enter_context(envoy_gate(folder))
+        kind = request.param
+        made: Gate = MemoryGate(folder) if kind == "memory" else stack.enter_context(proxy_gate(kind, folder))
         made.traffic.keep()
         yield made
 
@@ -43,6 +47,13 @@ def arms(gate: Gate, name: str, users: int) -> dict[str, str]:
 def within(count: int, share: float, of: int) -> bool:
     """Whether a binomial count is as far from its mean as one in some hundred thousand is at most."""
     return abs(count - share * of) <= 4.5 * math.sqrt(share * (1 - share) * of)
+
+
+def refuses(gate: Gate, wanted: Routing) -> None:
+    """A proxy that can't do what is asked for says so, and nothing of it is kept."""
+    with pytest.raises(UsageError):
+        gate.traffic.apply(wanted)
+    assert wanted not in gate.traffic.wanted()
 
 
 def end_when_idle(gate: Gate, name: str, endpoints: list[str]) -> None:
@@ -180,9 +191,10 @@ def test_a_replica_of_another_version_names_its_own(gate: Gate, name: str) -> No
 
 def test_only_safe_requests_are_copied(gate: Gate, name: str) -> None:
     """Copies go to the canary alone; what could change something is never copied, and nobody sees a copy's answer."""
-    if not gate.mirrors:
-        pytest.skip("this proxy can't copy requests")
     spec = service(name, safe_paths=(f"/{name}/predict",))
+    if not gate.mirrors:
+        refuses(gate, routing(gate, spec, mirror=1000))
+        return
     gate.traffic.apply(routing(gate, spec, mirror=1000))
 
     def got(method: str, path: str) -> int:
@@ -205,7 +217,8 @@ def test_only_safe_requests_are_copied(gate: Gate, name: str) -> None:
 def test_copies_are_no_requests_in_the_log(gate: Gate, name: str) -> None:
     """A request that was copied is one request."""
     if not gate.mirrors:
-        pytest.skip("this proxy can't copy requests")
+        refuses(gate, routing(gate, service(name), mirror=1000))
+        return
     gate.traffic.apply(routing(gate, service(name), mirror=1000))
 
     gate.ask(Asked(path=f"/{name}"))
@@ -296,11 +309,12 @@ def test_a_removed_service_is_gone(gate: Gate, name: str) -> None:
 
 
 def test_weights_change_under_load_without_a_failed_request(gate: Gate, name: str) -> None:
-    """Thirty changes, and each is in force when it returns."""
+    """Each is in force when it returns; nginx needs a fifth of a second and more for one."""
     gate.traffic.apply(routing(gate, service(name)))
+    changes = 8 if gate.traffic.status().kind == "nginx" else 30
 
     with loaded(gate, Asked(path=f"/{name}")) as load:
-        for step in range(30):
+        for step in range(changes):
             gate.traffic.apply(routing(gate, service(name), weight=(step * 37) % 1001))
             in_force = gate.traffic.read(name)
             assert in_force is not None

@@ -1,6 +1,8 @@
 """A gateway under test: the shipped fake, or a real proxy with replicas behind it, asked in the same way."""
 
 import os
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,16 +12,25 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx
+import pytest
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.adapters.runtime.process import ProcessRuntime
 from seatrial.adapters.traffic.envoy.traffic import EnvoyTraffic
+from seatrial.adapters.traffic.haproxy.traffic import HaproxyTraffic
+from seatrial.adapters.traffic.nginx.traffic import NginxTraffic
 from seatrial.ports import Traffic
 from seatrial.records import AccessLine, Backend, Endpoint, GatewaySpec, Routing, ServiceSpec, Sticky
 from seatrial.testing import Answered, Asked, FakeClock, MemoryTraffic
 from tests.adapters.launching import NO_CGROUPS
 from tests.adapters.traffic.upstreams import Upstreams
 from tests.waiting import wait_until
+
+TRAFFIC: Mapping[str, Callable[..., Traffic]] = {
+    "envoy": EnvoyTraffic,
+    "nginx": NginxTraffic,
+    "haproxy": HaproxyTraffic,
+}
 
 
 class Gate(Protocol):
@@ -213,16 +224,25 @@ class RealGate:
 @contextmanager
 def envoy_gate(folder: Path) -> Iterator[RealGate]:
     """Envoy at a port of its own; ended afterwards."""
+    with proxy_gate("envoy", folder) as gate:
+        yield gate
+
+
+@contextmanager
+def proxy_gate(kind: str, folder: Path) -> Iterator[RealGate]:
+    """A proxy of this kind at a port of its own; ended afterwards. The test is skipped where there is no such program."""
+    if not shutil.which(kind, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"):
+        pytest.skip(f"there is no {kind} on this machine")
     runtime = ProcessRuntime(SystemClock(), NO_CGROUPS)
-    spec = GatewaySpec(port=runtime.free_port())
+    spec = GatewaySpec(proxy=kind, port=runtime.free_port())
     mark = f"test-gateway-{os.getpid()}-{spec.port}"
 
-    def make() -> EnvoyTraffic:
+    def make() -> Traffic:
         fresh = ProcessRuntime(SystemClock(), NO_CGROUPS)
-        return EnvoyTraffic(spec=spec, folder=folder, runtime=fresh, clock=SystemClock(), mark=mark)
+        return TRAFFIC[kind](spec=spec, folder=folder, runtime=fresh, clock=SystemClock(), mark=mark)
 
     with Upstreams() as upstreams:
-        gate = RealGate(make, folder, upstreams, mirrors=True)
+        gate = RealGate(make, folder, upstreams, mirrors=kind != "haproxy")
         try:
             yield gate
         finally:

@@ -2,9 +2,8 @@
 
 import shutil
 import socket
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,6 @@ from seatrial.ports import Clock, Instance, Launch, Runtime
 from seatrial.records import GatewaySpec, PermanentError
 
 LOOK_SECONDS: Final = 0.01
-_SAID: Final = 500
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -63,18 +61,6 @@ def wait_for(condition: Callable[[], bool], seconds: float, clock: Clock) -> boo
             return False
         clock.sleep(LOOK_SECONDS)
     return True
-
-
-def try_configuration(command: Sequence[str], file: Path) -> None:
-    """Have a proxy's own program read a configuration, in the folder of that. Raises PermanentError if it is refused."""
-    tried = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=file.parent)
-    if tried.returncode:
-        said = " ".join((tried.stderr or tried.stdout).split())
-        raise PermanentError(
-            f"the proxy refuses its configuration: {said[-_SAID:]}",
-            where=str(file),
-            remedy="mend what it complains of; the gateway goes on as it was",
-        )
 
 
 class ProxyProcess:

@@ -132,7 +132,7 @@ class EnvoyProcess:
             return False
 
     def _did_not_start(self, host: str) -> PermanentError:
-        said = self.said()
+        said = self.said() or "it said nothing"
         if "Address already in use" in said:
             return address_taken(host, self._spec.port, "Address already in use")
         return PermanentError(
