@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import ROOT, Block, blocks
+from tests.waiting import wait_until
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-trial.md"
 PROMOTION = ROOT / "docs" / "tutorial" / "first-promotion.md"
+RELEASE = ROOT / "docs" / "tutorial" / "first-release.md"
 
 
 class Shell:
@@ -48,7 +50,8 @@ class Shell:
         )
         os.close(write)
         with os.fdopen(read) as told:
-            self.folder = Path(told.read().strip() or self.folder)
+            # The first line, not the end: what a line leaves in the background holds the pipe open.
+            self.folder = Path(told.readline().strip() or self.folder)
         return done
 
 
@@ -115,7 +118,7 @@ def test_the_way_to_production_is_as_the_page_says(tmp_path: Path) -> None:
         for block in [block for block in blocks(PROMOTION) if block.note != "not run"]:
             printed |= play(shell, block)
     finally:
-        stop_server(tmp_path / "pumps")
+        stop_server(tmp_path / "pumps", "pumps")
 
     (answer,) = (json.loads(text) for command, text in printed.items() if command.startswith("curl"))
     assert 1 == answer["prediction"]
@@ -124,10 +127,42 @@ def test_the_way_to_production_is_as_the_page_says(tmp_path: Path) -> None:
     assert "lines hold together" in printed["seatrial ledger verify"]
 
 
-def stop_server(project: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_release_is_as_the_page_says(tmp_path: Path) -> None:
+    """Behind a real gateway with users: a version promoted without a failed request, a broken one taken back, a roll-back."""
+    shell = Shell(tmp_path)
+    printed: list[tuple[str, str]] = []
+    try:
+        for block in [block for block in blocks(RELEASE) if block.note != "not run"]:
+            printed += play(shell, block).items()
+            if any(command.startswith("seatrial release rollback") for command in block.commands):
+                wait_until(lambda: _outcomes(shell) == ["aborted", "rolled back"], deadline=60)
+    finally:
+        shell.run("kill $(cat users.pid)")
+        stop_server(tmp_path / "cellar", "wine")
+        Shell(tmp_path / "cellar").run("seatrial gateway stop")
+
+    good, bad = (text for command, text in printed if command == "cat users.txt")
+    explained, accused = (text for command, text in printed if command.startswith("seatrial release explain"))
+    assert {"version 1 answered 200", "version 2 answered 200"} == {
+        line.partition(":")[0] for line in good.splitlines()
+    }
+    assert {"version 2 answered 200", "version 3 answered 500"} <= {line.partition(":")[0] for line in bad.splitlines()}
+    assert "version 2 answered 500" not in bad
+    assert "wine@2: promoted: no metric is worse than its margin" in explained
+    assert "wine@3: aborted: the error rate is worse" in accused
+
+
+def _outcomes(shell: Shell) -> list[str]:
+    """How the project's releases have ended, newest first."""
+    return [release["outcome"] for release in json.loads(shell.run("seatrial release history --format json").stdout)]
+
+
+def stop_server(project: Path, deployment: str) -> None:
     """End the server that `seatrial deploy` started, with all that it runs."""
     deployments = Shell(project)
-    deployments.run("seatrial deployments remove pumps")
+    deployments.run(f"seatrial deployments remove {deployment}")
     lock = project / ".seatrial" / "server.lock"
     if lock.is_file() and (pid := lock.read_text().split()):
         os.kill(int(pid[0]), signal.SIGTERM)
@@ -142,7 +177,7 @@ def test_pasted_verdicts_are_those_that_are_checked() -> None:
 
 def test_every_block_of_the_tutorial_is_played() -> None:
     """A block is a file with a title, a console session, or marked as not run; nothing else slips by."""
-    every = [*blocks(TUTORIAL), *blocks(PROMOTION)]
+    every = [*blocks(TUTORIAL), *blocks(PROMOTION), *blocks(RELEASE)]
     unknown = [b.id for b in every if not b.title and b.language != "console" and b.note != "not run"]
 
     assert [] == unknown
