@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -645,16 +646,33 @@ def open_traffic(spec: "GatewaySpec", folder: Path) -> "Traffic":
 
 
 def _envoy(spec: "GatewaySpec", folder: Path) -> "Traffic":
+    from seatrial.adapters.traffic.envoy.traffic import EnvoyTraffic
+
+    return _proxy(EnvoyTraffic, spec, folder)
+
+
+def _nginx(spec: "GatewaySpec", folder: Path) -> "Traffic":
+    from seatrial.adapters.traffic.nginx.traffic import NginxTraffic
+
+    return _proxy(NginxTraffic, spec, folder)
+
+
+def _haproxy(spec: "GatewaySpec", folder: Path) -> "Traffic":
+    from seatrial.adapters.traffic.haproxy.traffic import HaproxyTraffic
+
+    return _proxy(HaproxyTraffic, spec, folder)
+
+
+def _proxy(make: "Callable[..., Traffic]", spec: "GatewaySpec", folder: Path) -> "Traffic":
     import hashlib
 
     from seatrial.adapters.clock import SystemClock
-    from seatrial.adapters.traffic.envoy.traffic import EnvoyTraffic
 
     mark = f"gateway-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    return EnvoyTraffic(spec=spec, folder=folder, runtime=_process_runtime(), clock=SystemClock(), mark=mark)
+    return make(spec=spec, folder=folder, runtime=_process_runtime(), clock=SystemClock(), mark=mark)
 
 
-_PROXIES = {"envoy": _envoy}
+_PROXIES = {"envoy": _envoy, "nginx": _nginx, "haproxy": _haproxy}
 
 _HEALTH_SECONDS = 5.0
 _SERVER_SECONDS = 60.0
@@ -976,11 +994,15 @@ _ENGINES = {
     "podman": ("podman", "--version"),
     "dvc": ("dvc", "--version"),
     "chromium": ("chromium", "--version"),
+    "envoy": ("envoy", "--version"),
+    "nginx": ("nginx", "-v"),
+    "haproxy": ("haproxy", "-v"),
 }
 
 
 def _version_of(name: str, command: tuple[str, ...]) -> str:
-    path = _uv() if name == "uv" else shutil.which(command[0])
+    beside = Path(sys.executable).with_name(command[0])
+    path = _uv() if name == "uv" else str(beside) if beside.is_file() else shutil.which(command[0])
     if path is None:
         return "not found"
     try:

@@ -56,7 +56,7 @@ def load(url: str, rate: float, folder: Path) -> Iterator[Load]:
     """Post `rate` requests a second to `url` until the block ends; each user is one of a thousand.
 
     Args:
-        url: of the model behind the gateway.
+        url: of the model behind the gateway; `{number}` in it becomes each of 0 to 99 in turn.
         rate: requests a second.
         folder: where the tally is kept.
     """
@@ -114,7 +114,8 @@ class _Users:
     async def _ask(self, session: aiohttp.ClientSession, number: int) -> None:
         headers = {"content-type": "application/json", "x-user-id": str(number % 1000)}
         try:
-            async with session.post(self._url, data=self._body, headers=headers) as answer:
+            url = self._url.replace("{number}", str(number % 100))
+            async with session.post(url, data=self._body, headers=headers) as answer:
                 text = await answer.text()
                 if answer.status != 200:
                     self._fail(f"{answer.status} {text[:200]}")

@@ -20,7 +20,7 @@ from seatrial.records import (
     StepKind,
 )
 from seatrial.release.actions import Become, Deploy, RemoveCanary, ReplaceStable, Steer
-from seatrial.release.decide import next_actions
+from seatrial.release.decide import hindrance, next_actions
 from seatrial.release.state import Order, Side, World
 from seatrial.release.steps import add_up, missing, share_of
 
@@ -173,3 +173,16 @@ def test_a_pause_and_an_approval_are_not_counted_towards_the_longest() -> None:
     assert 0.0 == add_up(replace(release, mark=0.0), 1e6).elapsed
     paused = replace(release, step=1, phase=ReleasePhase.PAUSED, mark=0.0)
     assert 0.0 == add_up(paused, 1e6).elapsed
+
+
+def test_replicas_that_are_being_replaced_hinder_nothing() -> None:
+    """What starts is on its way; what does not stand is said, with its reason."""
+    release = Release(
+        id="r", service="wine", model="wine", number=2, started=NOON, spec=SPEC, phase=ReleasePhase.PROMOTING
+    )
+    stable = Side(there=True, answers=1, wanted=2, state=DeployState.STARTING, why="it is being prepared")
+    world = World(now=NOON, stable=stable, canary=Side())
+
+    assert "" == hindrance(release, world)
+    hurt = replace(world, stable=replace(stable, state=DeployState.DEGRADED, why="exit status 2"))
+    assert "stable is not complete: exit status 2" == hindrance(release, hurt)

@@ -150,12 +150,13 @@ def config(text: str) -> Project:
 
 
 def test_the_stack_is_the_declared_one(work: Work) -> None:
-    """With the digest that a trial gives it; also without a seatrial.yaml."""
+    """With the digest that a trial gives it; also without a seatrial.yaml, or where that names no deployments."""
     digest = declare(work.folder / "requirements.txt", python=None, salt="").digest
     project = config("deployments: {forest: {run: python app.py}, ridge: {run: python app.py}}")
 
     assert (digest, "") == find_stack(work.folder, project, "wine", code(work))
     assert (digest, "") == find_stack(work.folder, None, "wine", code(work))
+    assert (digest, "") == find_stack(work.folder, config("services: {wine: {}}"), "wine", code(work))
 
 
 def test_the_stack_is_that_of_the_deployment_that_serves_the_model(work: Work) -> None:

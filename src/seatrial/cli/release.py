@@ -187,7 +187,7 @@ def explain(named: Named = None, project: Project = Path(), form: Form = Format.
 
 
 @app.command()
-def report(named: Named = None, project: Path = Path(), form: Form = Format.TEXT) -> None:
+def report(named: Named = None, project: Project = Path(), form: Form = Format.TEXT) -> None:
     """Write the report of a release as it is now (`report.html`, `report.md`, `report.json`), and print where it is.
 
     As JSON, the report itself.

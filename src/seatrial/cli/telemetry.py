@@ -164,7 +164,9 @@ def drift(
 @app.command()
 def sql(
     target: Target,
-    query: Annotated[str, typer.Argument(help="One SELECT over predictions, labels, labelled and requests.", show_default=False)],
+    query: Annotated[
+        str, typer.Argument(help="One SELECT over predictions, labels, labelled and requests.", show_default=False)
+    ],
     form: RowsForm = RowsFormat.TEXT,
 ) -> None:
     """Your own question, in DuckDB's SQL; it can read the log and nothing else."""

@@ -377,7 +377,7 @@ class StepInput(Strict):
 
     mirror: Share | None = Field(None, description="Share of the safe requests that the canary gets a copy of.")
     weight: Share | None = Field(None, description="Share of the requests that the canary gets, in steps of 0.1 %.")
-    approval: bool = Field(False, description="Wait until a person says `seatrial release resume`.")  # noqa: FBT003
+    approval: bool = Field(False, description="Wait until a person says `seatrial release approve`.")  # noqa: FBT003
     dwell: DurationOrNone = Field(0.0, alias="for", description="Least time that it lasts.")
     until: Literal["decided"] | None = Field(
         None, description="`decided`: it lasts until the judge says promote. Default of the last weight."

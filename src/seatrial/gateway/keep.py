@@ -208,6 +208,6 @@ def weigh(routes: Routes, service: str, weight: int, busy: Callable[[str], str])
         raise UsageError(
             f"the share of {service} can't be changed by hand: {reason}",
             where=service,
-            remedy=f"seatrial release pause, promote or abort {service}",
+            remedy=f"seatrial release watch {service} waits for its end; seatrial release abort {service} ends it",
         )
     routes.steer(service, weight=weight)

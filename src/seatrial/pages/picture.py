@@ -6,27 +6,45 @@ is an extra; without it a notice goes out without a picture.
 
 import json
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 
+from seatrial.pages import drawing
 from seatrial.pages.page import ASSETS
 from seatrial.pages.vega import CONFIG, Spec
-from seatrial.records import UsageError
+from seatrial.records import PermanentError, UsageError
 
 WIDTH = 720
+PATIENCE_SECONDS = 60.0
 _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 _ROOT = re.compile(r":root\s*\{(.*?)\}", re.DOTALL)
 _SETTING = re.compile(r"(--[\w-]+):\s*([^;]+);")
 
 
 def picture(spec: Spec) -> bytes:
-    """The plot as PNG on a light ground. Raises UsageError if the extra is not installed."""
-    try:
-        import vl_convert  # noqa: PLC0415 - an extra
-    except ImportError:
+    """The plot as PNG on a light ground, drawn by another process (`seatrial.pages.drawing`).
+
+    Raises:
+        UsageError: the extra is not installed.
+        PermanentError: it can't be drawn.
+    """
+    if find_spec("vl_convert") is None:
         raise UsageError(
             "plots can't be made into pictures here", remedy="install the extra: pip install 'seatrial[pictures]'"
-        ) from None
+        )
     drawn = {**spec, "width": WIDTH, "background": "white", "config": {**CONFIG, "background": "white"}}
-    return bytes(vl_convert.vegalite_to_png(json.dumps(_coloured(drawn)), scale=1.5))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", drawing.__name__],
+        input=json.dumps(_coloured(drawn)).encode(),
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise PermanentError(f"a plot could not be drawn: {said[-1] if said else done.returncode}")
+    return done.stdout
 
 
 def _coloured(spec: Spec) -> Spec:

@@ -67,6 +67,7 @@ class ReleaseReport:
         platform: by version and replica.
         mirrored: what the canary answered to copies; None where it got none, or nobody wrote answers down.
         notes: what a reader should know.
+        schema: raised where a field's meaning changes or one is taken away.
     """
 
     seatrial: str
@@ -82,3 +83,4 @@ class ReleaseReport:
     platform: tuple[ReplicaUsage, ...] = ()
     mirrored: MirrorReport | None = None
     notes: tuple[str, ...] = ()
+    schema: int = 1

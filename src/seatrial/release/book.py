@@ -101,7 +101,8 @@ class ReleaseBook:
             rows = connection.execute(query.order_by(RELEASES.c.id.desc()).limit(2)).mappings().all()
         found = next((row for row in rows if row["id"] == release), rows[0] if len(rows) == 1 else None)
         if found is None:
-            what = f"several releases are called {release!r}" if rows else f"there is no release {release!r}"
+            none = f"there is no release {release!r}, nor one of a service of that name"
+            what = f"several releases are called {release!r}" if rows else none
             raise UsageError(what, remedy="seatrial release history lists them")
         return _release(found)
 

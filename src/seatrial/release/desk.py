@@ -102,11 +102,14 @@ def find_release(book: ReleaseBook, named: str | None) -> Release:
         remedy = "name one: " + ", ".join(f"{each.service} ({each.id})" for each in running[:5])
         raise UsageError(
             f"{len(running)} releases run" if running else "no release runs",
-            remedy=remedy if running else "seatrial release start NAME@VERSION begins one",
+            remedy=remedy if running else _BEGIN_OR_NAME,
         )
     running = [each for each in book.running(named) if each.phase is not ReleasePhase.WAITING]
     found = running or book.past(named, limit=1)
     return found[0] if found else book.get(named)
+
+
+_BEGIN_OR_NAME = "name the service for its last one, or begin one: seatrial release start NAME@VERSION"
 
 
 def find_promoted(book: ReleaseBook, named: str) -> Release:

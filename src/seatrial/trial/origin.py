@@ -111,7 +111,7 @@ def find_stack(project: Path, config: Project | None, model: str, code: Code) ->
 
 
 def _declared(config: Project | None, model: str) -> StackSpec | None:
-    if config is None:
+    if config is None or not config.deployments:
         return StackSpec()
     specs = {deployment.stack for deployment in _serving(config, model)}
     return specs.pop() if len(specs) == 1 else None

@@ -1,6 +1,7 @@
 """The report of a release: one record, three forms, nothing of which is lost or can act."""
 
 import re
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -123,6 +124,7 @@ def test_a_plot_becomes_a_picture() -> None:
     spec = charts.evidence(report())
     assert spec is not None
     assert picture(spec).startswith(b"\x89PNG")
+    assert "vl_convert" not in sys.modules, "it would hold up everything else in the process"
 
 
 def test_what_came_of_copies_is_told() -> None:

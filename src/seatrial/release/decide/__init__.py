@@ -13,7 +13,7 @@ What no rule ever does:
 from collections.abc import Mapping
 from typing import Final
 
-from seatrial.records import Release, ReleasePhase
+from seatrial.records import DeployState, Release, ReleasePhase
 from seatrial.release.actions import WAIT, Actions, Rule
 from seatrial.release.decide.back import canary_is_lost, canary_loops, does_harm, stable_is_another, told_to_abort
 from seatrial.release.decide.parts import refuse_rest, steered, unconfirmed
@@ -77,7 +77,7 @@ def hindrance(release: Release, world: World) -> str:
     if not world.stable.answers:
         why = f": {world.stable.why}" if world.stable.why else ""
         return f"stable does not answer{why}; nothing is taken from the canary until it does"
-    if not world.stable.ready and world.stable.why:
+    if not world.stable.ready and world.stable.why and world.stable.state is not DeployState.STARTING:
         return f"stable is not complete: {world.stable.why}"
     return ""
 

@@ -36,7 +36,9 @@ def weight(report: ReleaseReport) -> Spec | None:
         {"x": _x(report), "tooltip": [tip("kind", "what"), tip("text", "")]},
         values=told,
     )
-    return chart("The canary's share of the requests", values, 120, layer=[layer(area, {"x": _x(report), "y": share}), lines])
+    return chart(
+        "The canary's share of the requests", values, 120, layer=[layer(area, {"x": _x(report), "y": share}), lines]
+    )
 
 
 def evidence(report: ReleaseReport) -> Spec | None:
@@ -126,7 +128,9 @@ def errors(report: ReleaseReport) -> Spec | None:
         return None
     y = {"field": "rate", "type": "quantitative", "title": "errors", "axis": {"format": ".2%"}}
     tips = [tip("arm", ""), tip("rate", "errors", ".3%")]
-    line = layer({"type": "line"}, {"x": _x(report), "y": y, "color": _colour(), "strokeDash": _dash(), "tooltip": tips})
+    line = layer(
+        {"type": "line"}, {"x": _x(report), "y": y, "color": _colour(), "strokeDash": _dash(), "tooltip": tips}
+    )
     return chart("Share of requests that went wrong", values, 160, layer=[line])
 
 

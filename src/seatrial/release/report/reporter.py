@@ -6,7 +6,7 @@ A report is made from what is on disk alone, so that it can be made again at any
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,8 @@ class ReportMeans:
         folder: where each release has a folder of its own.
         failing: lines of the canary's failing requests.
         mirrored: what the canary answered to copies; None where nobody wrote that down.
+        one: held while a report is made or drawn. A hundred releases may end at once, and who moves requests needs the
+            machine more than those who wait for a report.
     """
 
     project: str
@@ -49,6 +51,7 @@ class ReportMeans:
     clock: Clock
     failing: Callable[[Release], Sequence[str]]
     mirrored: Callable[[Release], MirrorReport | None] = _not_mirrored
+    one: threading.Lock = field(default_factory=threading.Lock)
 
 
 def report_of(release: Release, means: ReportMeans) -> ReleaseReport:
@@ -68,11 +71,17 @@ def report_of(release: Release, means: ReportMeans) -> ReleaseReport:
 
 def write_for(release: Release, means: ReportMeans) -> ReportFiles:
     """Write the report's files into the release's folder. Raises OSError."""
-    return write_report(report_of(release, means), means.folder / release.id)
+    with means.one:
+        return write_report(report_of(release, means), means.folder / release.id)
 
 
 def draw(release: Release, means: ReportMeans) -> tuple[str, ...]:
     """The plots that go with a notice, as files; none where the extra for pictures is not installed."""
+    with means.one:
+        return tuple(map(str, _draw(release, means)))
+
+
+def _draw(release: Release, means: ReportMeans) -> Sequence[Path]:
     report = report_of(release, means)
     found = {"evidence": charts.evidence(report), "latency": charts.latency(report)}
     paths = []
@@ -84,8 +93,8 @@ def draw(release: Release, means: ReportMeans) -> tuple[str, ...]:
             path.write_bytes(picture(spec))
         except UsageError:
             return ()
-        paths.append(str(path))
-    return tuple(paths)
+        paths.append(path)
+    return paths
 
 
 def keep_digest(release: Release, means: ReportMeans, store: Store) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from seatrial.pages.schema import schema_of, text_of
 from seatrial.records import Interval, Report, UsageError
 
 SCHEMA = 1
@@ -121,26 +122,13 @@ def _hints(kind: object) -> dict[str, Any]:
 
 def report_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `report.json`, made from the record."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "seatrial report.json",
-        "description": "One trial. A figure that isn't a finite number is null; a null bound of an interval is unbounded.",
-        **msgspec.json.schema(Report),
-    }
-    return typing.cast("dict[str, Any]", _nullable(schema))
+    return schema_of(
+        Report,
+        title="seatrial report.json",
+        description="One trial. A figure that isn't a finite number is null; a null bound of an interval is unbounded.",
+    )
 
 
 def schema_text() -> str:
     """The schema as it stands in docs/reference/report-schema.json."""
-    return msgspec.json.format(msgspec.json.encode(report_schema(), order="sorted"), indent=2).decode() + "\n"
-
-
-def _nullable(node: object) -> object:
-    """Every plain number may be null too."""
-    if isinstance(node, list):
-        return [_nullable(inner) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    if node.get("type") == "number":
-        return {**node, "type": ["number", "null"]}
-    return {key: _nullable(inner) for key, inner in node.items()}
+    return text_of(report_schema())
