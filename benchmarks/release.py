@@ -54,11 +54,10 @@ SERVICE = """\
     canary: http://127.0.0.1:{canary}
     release:
       window: {window}s
-      warmup: {window}s
+      warmup: {warmup}s
       tolerance: 20%
       split_margin: 50%
       margins: {{latency_p50: 300%, latency_p90: off, latency_p99: off, errors: 20pp}}
-      soak: {soak}s
       steps: [{{weight: 50%, until: decided}}]
 """
 
@@ -103,13 +102,14 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, services: Sequence[tuple[str, int, int]], window: float, soak: float = 0.0) -> Iterator[World]:
+def world(folder: Path, services: Sequence[tuple[str, int, int]], window: float, warmup: float) -> Iterator[World]:
     """A project with these services (name, ports of stable and canary), and its version; measured by `serve`."""
     with deployed(folder / "cellar") as project, ExitStack() as stack:
         port = PortReserve().free_port()
         config = [f"name: cellar\ngateway: {{port: {port}}}\nservices:\n"]
         config += [
-            SERVICE.format(name=name, stable=one, canary=two, window=window, soak=soak) for name, one, two in services
+            SERVICE.format(name=name, stable=one, canary=two, window=window, warmup=warmup)
+            for name, one, two in services
         ]
         (project.folder / "seatrial.yaml").write_text("".join(config))
         project.ok("models", "register", str(model(folder / "wine.joblib", 1.0)), "--name", "wine")
@@ -129,7 +129,7 @@ def verdict(aborts: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, (stable, canary) = Path(name), _ports(2)
         told = {canary: Behaviour(errors=0.15)}
-        with upstreams(stable, canary, told=told), world(folder, [("wine", stable, canary)], 1.0, 600.0) as made:
+        with upstreams(stable, canary, told=told), world(folder, [("wine", stable, canary)], 1.0, 10.0) as made:
             with load(f"{made.url}/wine/", 200, folder), made.book() as book:
                 for _ in range(aborts):
                     (release,) = made.begin("wine")
@@ -167,7 +167,7 @@ def many(services: int, rate: float, window: float) -> None:
         of = {f"s{n}": (HARMLESS if n % 2 else BROKEN if n % 4 else SLOW) for n in range(services)}
         told = {broken: Behaviour(errors=0.5), slow: Behaviour(median=0.02)}
         listed = [(each, stable, kinds[kind]) for each, kind in of.items()]
-        with upstreams(*ports, told=told), world(folder, listed, window) as made:
+        with upstreams(*ports, told=told), world(folder, listed, window, window) as made:
             with load(f"{made.url}/s{{number}}/", rate, folder) as users, made.book() as book:
                 usage = _Usage(made)
                 began = time.monotonic()

@@ -15,7 +15,7 @@ import numpy as np
 from seatrial.judge.release import ranks
 from seatrial.judge.release.blocks import Tally
 from seatrial.judge.release.counts import TILTS, log_normalisers
-from seatrial.judge.release.mixtures import LARGEST, Floats, Integers, log_mean_exp, one_sided
+from seatrial.judge.release.mixtures import Floats, Integers, exponentials, log_mean_exp, one_sided
 
 _COUNTED: Final = [0, 2, 3]
 BEFORE_LABELS: Final = 4
@@ -100,7 +100,7 @@ class Harm:
         logs[[1, *range(BEFORE_LABELS, len(logs))]] = self._mixtures(gained, float(dispersion[1]), spreads, rhos)
         logs = logs[kept]
         # Starts that are still to come have evidence of one, and the rest of the weight.
-        ratios = np.exp(logs.clip(-LARGEST, LARGEST))
+        ratios = exponentials(logs)
         weights, rest = 1 / ((self.orders + 1.0) * (self.orders + 2.0)), 1 / (self.began + 1.0)
         each = (ratios * weights).sum(axis=1) + rest
         return math.log(each.sum() / len(kept)), np.log(each)

@@ -18,6 +18,7 @@ Integers: TypeAlias = NDArray[np.int64]
 
 LARGEST: Final = 600.0
 """Evidence is not counted beyond this logarithm, nor below its negative, so that its exponential is a number."""
+_LEAST: Final = math.exp(-LARGEST)
 
 
 def log_mean_exp(values: Floats) -> Floats:
@@ -27,7 +28,12 @@ def log_mean_exp(values: Floats) -> Floats:
 
 def log_sum_exp(values: Floats) -> Floats:
     """The logarithm of the sum of the exponentials along the first axis."""
-    return np.asarray(np.log(np.exp(values.clip(-LARGEST, LARGEST)).sum(axis=0)), dtype=np.float64)
+    return np.asarray(np.log(exponentials(values).sum(axis=0) + _LEAST), dtype=np.float64)
+
+
+def exponentials(values: Floats) -> Floats:
+    """Evidence as a number, up to the largest that is counted."""
+    return np.asarray(np.exp(np.minimum(values, LARGEST)), dtype=np.float64)
 
 
 def one_sided(total: Floats, variance: Floats, rho: Floats | float) -> Floats:
