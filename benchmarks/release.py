@@ -79,9 +79,9 @@ class World:
         begun = []
         with open_releases(self.project.folder) as desk, open_registry(self.project.folder) as tools:
             version = tools.registry.version("wine", 1)
-            for name in services:
+            for number, name in enumerate(services):
                 asked = Asked(service=desk.services[name], spec=desk.specs[name], version=version, who="bench")
-                begun.append(begin(asked, book=desk.book, fleet=desk.fleet, clock=desk.clock, mark=desk.mark()))
+                begun.append(begin(asked, book=desk.book, fleet=desk.fleet, clock=desk.clock, mark=f"{number:04x}"))
             desk.ensure_server()
         return begun
 
