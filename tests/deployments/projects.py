@@ -134,6 +134,12 @@ class Deployed:
         root = (self.folder / ".seatrial").resolve()
         return f"deployments-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
 
+    @property
+    def gateway_mark(self) -> str:
+        """By which its proxy is found."""
+        folder = (self.folder / ".seatrial").resolve() / "gateway"
+        return f"gateway-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
     def kill_server(self) -> None:
         """As kill -9 does."""
         pid = self.server
@@ -154,6 +160,7 @@ class Deployed:
         runtime = ProcessRuntime()
         runtime.sweep(self.mark)
         runtime.sweep(f"{self.mark}-prepare")
+        runtime.sweep(self.gateway_mark)
 
 
 def kill_tree(pid: int) -> None:
