@@ -502,7 +502,7 @@ def open_server(
                 log=access.book,
                 clock=access.clock,
                 tell=announce,
-                pictures=partial(reporter.draw, means=reports),
+                pictures=partial(_drawn, project=project, means=reports),
                 report=partial(_kept_report, project=project, means=reports),
                 link=lambda release: str(reporter.write_for(release, reports).html),
             )
@@ -512,6 +512,15 @@ def open_server(
             gateway=gateway,
             duties=(*gateway.duties, access, runner, reporter.Reporter(reports, gateway.facts.platform)),
         )
+
+
+def _drawn(release: "Release", *, project: Path, means: "ReportMeans") -> "Sequence[str]":
+    """Pictures for the notice of a release, where there is anybody who gets one."""
+    from seatrial.config import find_project
+    from seatrial.release.report.reporter import draw
+
+    found = find_project(project)
+    return draw(release, means) if found is not None and found.notify else ()
 
 
 def _kept_report(release: "Release", *, project: Path, means: "ReportMeans") -> str:

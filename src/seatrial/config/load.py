@@ -1,6 +1,7 @@
 """Read `seatrial.yaml` and say exactly what is wrong with it: file, line, key, the nearest known name, the remedy."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,12 @@ def find_project(folder: Path) -> Project | None:
     return load_project(folder) if (folder / CONFIG_NAME).is_file() else None
 
 
+@lru_cache(maxsize=4)
 def read_project(text: str, *, where: str, default_name: str) -> Project:
-    """The project that `text` means; `where` names it in errors. Raises UsageError."""
+    """The project that `text` means; `where` names it in errors. Raises UsageError.
+
+    What was read is remembered: a server needs the same text again and again, and a hundred services take a fifth of a second.
+    """
     document = _parse(text, where)
     try:
         given = ProjectInput.model_validate(_plain(document, _Budget(where)))

@@ -8,6 +8,8 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64decode
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from seatrial.pages import drawing
@@ -22,29 +24,29 @@ _ROOT = re.compile(r":root\s*\{(.*?)\}", re.DOTALL)
 _SETTING = re.compile(r"(--[\w-]+):\s*([^;]+);")
 
 
-def picture(spec: Spec) -> bytes:
-    """The plot as PNG on a light ground, drawn by another process (`seatrial.pages.drawing`).
+def pictures(specs: Sequence[Spec]) -> list[bytes]:
+    """Plots as PNG on a light ground, drawn by another process (`seatrial.pages.drawing`).
 
     Raises:
         UsageError: the extra is not installed.
-        PermanentError: it can't be drawn.
+        PermanentError: they can't be drawn.
     """
     if find_spec("vl_convert") is None:
         raise UsageError(
             "plots can't be made into pictures here", remedy="install the extra: pip install 'seatrial[pictures]'"
         )
-    drawn = {**spec, "width": WIDTH, "background": "white", "config": {**CONFIG, "background": "white"}}
+    look = {"width": WIDTH, "background": "white", "config": {**CONFIG, "background": "white"}}
     done = subprocess.run(
         [sys.executable, "-P", "-m", drawing.__name__],
-        input=json.dumps(_coloured(drawn)).encode(),
+        input="\n".join(json.dumps(_coloured({**spec, **look})) for spec in specs).encode(),
         capture_output=True,
         timeout=PATIENCE_SECONDS,
         check=False,
     )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise PermanentError(f"a plot could not be drawn: {said[-1] if said else done.returncode}")
-    return done.stdout
+        raise PermanentError(f"plots could not be drawn: {said[-1] if said else done.returncode}")
+    return [b64decode(line) for line in done.stdout.splitlines()]
 
 
 def _coloured(spec: Spec) -> Spec:

@@ -127,7 +127,12 @@ class ReleaseRun:
     def _read_back(self, world: World) -> InForce | None:
         """What the gateway says; asked at once where something waits for it, now and then otherwise."""
         release, now = self._story.release, self._tools.clock.monotonic()
-        waits = release.phase in _CONFIRMS or (release.phase is ReleasePhase.STARTING and world.canary.ready)
+        done = self._in_force is not None and (self._in_force.weight, self._in_force.mirror) == (
+            release.weight,
+            release.mirror,
+        )
+        starts = release.phase is ReleasePhase.STARTING and world.canary.ready
+        waits = starts or (release.phase in _CONFIRMS and not done)
         if not waits and now - self._read_at < READ_BACK_SECONDS and self._in_force is not None:
             return self._in_force
         self._read_at = now

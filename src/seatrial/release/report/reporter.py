@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from seatrial.pages.picture import picture
+from seatrial.pages.picture import pictures
 from seatrial.ports import Clock, Store
 from seatrial.records import MirrorReport, PlatformPoint, Release, ReleasePhase, ReleaseReport, UsageError
 from seatrial.release.book import ReleaseBook
@@ -83,17 +83,15 @@ def draw(release: Release, means: ReportMeans) -> tuple[str, ...]:
 
 def _draw(release: Release, means: ReportMeans) -> Sequence[Path]:
     report = report_of(release, means)
-    found = {"evidence": charts.evidence(report), "latency": charts.latency(report)}
-    paths = []
-    for name, spec in found.items():
-        if spec is None:
-            continue
-        path = means.folder / release.id / f"{name}.png"
-        try:
-            path.write_bytes(picture(spec))
-        except UsageError:
-            return ()
-        paths.append(path)
+    specs = {"evidence": charts.evidence(report), "latency": charts.latency(report)}
+    found = {name: spec for name, spec in specs.items() if spec is not None}
+    paths = [means.folder / release.id / f"{name}.png" for name in found]
+    try:
+        drawn = pictures(list(found.values()))
+    except UsageError:
+        return ()
+    for path, data in zip(paths, drawn, strict=True):
+        path.write_bytes(data)
     return paths
 
 
