@@ -747,7 +747,7 @@ def open_releases(project: Path) -> "Iterator[ReleaseDesk]":
                 rules=found.registry.rules,
                 ensure_server=tools.ensure_server,
                 server=tools.server,
-                mark=lambda: secrets.token_hex(2),
+                mark=lambda: secrets.token_hex(4),
             )
     finally:
         book.close()

@@ -115,6 +115,14 @@ def test_another_address_takes_another_proxy(world: World) -> None:
     assert "wine" == second.wanted()[0].service.name
 
 
+def test_services_are_known_before_the_first_turn(tmp_path: Path) -> None:
+    """Whoever asks while the server starts must not take them for gone; nothing is started by that."""
+    world = World(tmp_path)
+    world.keeper.begin()
+
+    assert (["wine"], False) == (list(world.keeper.routes.services), world.proxy.running)
+
+
 def test_without_services_there_is_no_proxy(tmp_path: Path) -> None:
     """None is started, and one that ran is ended when the last service goes."""
     world = World(tmp_path, services=())
