@@ -1,5 +1,6 @@
 """Envoy as a gateway: what is not in the contract of all proxies."""
 
+import json
 import re
 import signal
 import socket
@@ -171,6 +172,27 @@ def test_one_living_replica_keeps_its_side(gate: RealGate, name: str) -> None:
 
     # Twice in a row: a check that comes late on a busy machine may move a request once.
     wait_until(lambda: {("stable", f"{name}.s2")} == served() == served(), 30.0)
+
+
+@pytest.mark.slow
+def test_what_was_let_go_is_there_again_when_it_is_wanted(gate: RealGate, name: str) -> None:
+    """A canary that came and went leaves the routing as it was, long after the one before it was forgotten."""
+    alone, beside = routing(gate, service(name), canary=None), routing(gate, service(name))
+
+    def clusters() -> set[str]:
+        found = json.loads((gate.folder() / "clusters.json").read_bytes())
+        return {one["name"] for one in found["resources"] if one["name"].startswith(f"{name}/")}
+
+    gate.traffic.apply(alone)
+    first = clusters()
+    gate.traffic.apply(beside)
+    wait_until(lambda: gate.traffic.keep().running and first.isdisjoint(clusters()), 30.0, poll=0.1)
+
+    gate.traffic.apply(alone)
+
+    assert {(200, "stable")} == {
+        (one.status, one.headers[ARM]) for one in (gate.ask(Asked(path=f"/{name}")) for _ in range(20))
+    }
 
 
 def test_what_was_sent_is_not_sent_again(gate: RealGate, name: str) -> None:

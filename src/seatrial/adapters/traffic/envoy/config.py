@@ -101,6 +101,8 @@ class Config:
         idle = {name for name in due if not requests.get(name)}
         if idle:
             self._put_clusters({name: one for name, one in self._present.items() if name not in idle})
+            # What was confirmed held them: whoever wants one of them again has to ask for it anew.
+            self._clusters_in_force = ""
             self._left = {name: left for name, left in self._left.items() if name not in idle}
 
     def _render(self, routings: Sequence[Routing]) -> list[Rendered]:
