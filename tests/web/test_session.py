@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seatrial.judge.release import begin, update, warm
 from seatrial.records import Judgement, JudgePolicy, UsageError
-from seatrial.web.session import begin_session, check_policy, dump_session, feed, load_session, write_whole
+from seatrial.web.session import begin_session, check_policy, dump_session, feed, keep, load_session
 from seatrial.web.windows import Given
 from tests.web.streams import history, stream
 
@@ -122,8 +122,8 @@ def test_a_damaged_state_is_a_usage_error_or_a_state(data: st.DataObject) -> Non
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     """The old file or the new one, and nothing beside them."""
     file = tmp_path / "state.json"
-    write_whole(file, b"old")
-    write_whole(file, b"new")
+    keep(file, b"old")
+    keep(file, b"new")
 
     assert b"new" == file.read_bytes()
     assert [file] == list(tmp_path.iterdir())

@@ -54,7 +54,7 @@ def run(
     """
     from seatrial.cli.judging import changes, opened, print_every, print_judged, rules_of
     from seatrial.records import Decision
-    from seatrial.web.session import dump_session, feed, write_whole
+    from seatrial.web.session import dump_session, feed, keep
     from seatrial.web.windows import read_windows
 
     given = changes(margin or (), alpha=alpha, beta=beta, warmup=warmup, soak=soak)
@@ -66,7 +66,7 @@ def run(
             if said is not None and every:
                 print_every(said, form)
     if state is not None:
-        write_whole(state, dump_session(session))
+        keep(state, dump_session(session))
     if not every or session.last is None:
         print_judged(session, form)
     decision = Decision.CONTINUE if session.last is None else session.last.decision

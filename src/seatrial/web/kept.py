@@ -15,7 +15,7 @@ from typing import Final
 
 from seatrial.ports import Clock
 from seatrial.records import PermanentError, TemporaryError, UsageError
-from seatrial.web.session import Session, dump_session, load_session, write_whole
+from seatrial.web.session import Session, dump_session, keep, load_session
 
 MOST_RELEASES: Final = 10_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,149}")
@@ -98,7 +98,7 @@ class Entry:
         """Keep it, whole or not at all. Raises PermanentError if the disk does not take it."""
         session.asked = self.kept.clock.now()
         try:
-            write_whole(self.path, dump_session(session))
+            keep(self.path, dump_session(session))
         except OSError as error:
             raise PermanentError(
                 f"the judge's state can't be written: {error.strerror}", where=str(self.path.parent), remedy="make room"

@@ -6,8 +6,6 @@ handed in twice must not count twice.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from seatrial.files import write_whole
 from seatrial.judge.release import JudgeState, begin, dump, load, update, warm
 from seatrial.records import Judgement, JudgePolicy, Threshold, UsageError
 from seatrial.web.windows import Given
@@ -135,14 +134,6 @@ class _Plain:
     notes: tuple[str, ...]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` in place of a file at once: whoever reads it sees all of the old or all of the new."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+def keep(path: Path, data: bytes) -> None:
+    """Put a session in place of the one before, for this user alone; it outlives a power cut."""
+    write_whole(path, data, mode=0o600, durable=True)

@@ -1,9 +1,8 @@
-"""Files that are whole or as they were: a proxy that reads one while it is written, or a crash, sees the old or the new."""
+"""A gateway's files, whole or as they were: a proxy that reads one while it is written sees the old or the new."""
 
-import os
-import secrets
 from pathlib import Path
 
+from seatrial import files
 from seatrial.records import PermanentError
 
 
@@ -15,18 +14,9 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
         data: all of it.
         durable: whether it has to outlive a power cut.
     """
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with unfinished.open("xb") as file:
-                file.write(data)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        files.write_whole(path, data, durable=durable)
     except OSError as error:
         raise PermanentError(
             f"the gateway's files can't be written: {error.strerror}",

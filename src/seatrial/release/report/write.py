@@ -1,11 +1,11 @@
 """Writes the report's files: each beside its place first and renamed when it is whole, so that nobody reads half of one."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from seatrial.files import write_whole
 from seatrial.records import ReleaseReport
 from seatrial.release.report.html import render_html
 from seatrial.release.report.markdown import render_markdown
@@ -24,16 +24,7 @@ def write_report(report: ReleaseReport, folder: Path) -> ReportFiles:
     """Write `report.json`, `report.md` and `report.html` into `folder`, over those that are there. Raises OSError."""
     files = ReportFiles(json=folder / "report.json", markdown=folder / "report.md", html=folder / "report.html")
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(files.json, msgspec.json.format(msgspec.json.encode(report), indent=2))
-    _replace(files.markdown, render_markdown(report).encode("utf-8", "replace"))
-    _replace(files.html, render_html(report).encode("utf-8", "replace"))
+    write_whole(files.json, msgspec.json.format(msgspec.json.encode(report), indent=2))
+    write_whole(files.markdown, render_markdown(report).encode("utf-8", "replace"))
+    write_whole(files.html, render_html(report).encode("utf-8", "replace"))
     return files
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,18 +1,18 @@
 """Putting the report's files on disk: each whole or not at all, the record first, and a full disk told plainly."""
 
 import errno
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.files import write_whole
 from seatrial.records import PermanentError, Report, SeatrialError, UsageError
 from seatrial.trial.report.html import render_html
 from seatrial.trial.report.json import encode_report
 from seatrial.trial.report.junit import render_junit
 from seatrial.trial.report.markdown import render_markdown
 
+READABLE = 0o644
 _MENDABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -53,7 +53,7 @@ def write_reports(report: Report, directory: Path) -> ReportPaths:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path, render in forms:
-            _replace(path, render())
+            write_whole(path, render(), mode=READABLE)
             written.append(path.name)
     except OSError as error:
         raise _told(error, path, written) from error
@@ -64,23 +64,9 @@ def write_file(path: Path, data: bytes) -> None:
     """Write one file of a report as a whole, its folder made if missing. Raises as `write_reports` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        write_whole(path, data, mode=READABLE)
     except OSError as error:
         raise _told(error, path, []) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside `path`, then rename: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _told(error: OSError, path: Path, written: list[str]) -> SeatrialError:
