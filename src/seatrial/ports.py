@@ -13,7 +13,9 @@ from typing import Protocol
 from seatrial.records import (
     AccessLine,
     Books,
+    Check,
     Evidence,
+    ForgeLimits,
     InForce,
     LedgerEntry,
     Limits,
@@ -21,7 +23,10 @@ from seatrial.records import (
     ModelVersion,
     Move,
     Notice,
+    Permission,
+    PostedComment,
     ProxyStatus,
+    PullRequest,
     Resources,
     Routing,
     UsagePoint,
@@ -415,4 +420,66 @@ class Query(Protocol):
 
         Raises UsageError if the question is wrong or has several answers, TemporaryError if the system does not answer.
         """
+        ...
+
+
+class Forge(Protocol):
+    """Where changes are talked about: pull requests, their comments, and the checks of their commits.
+
+    Safe to use from many threads. What a retry may mend (5xx, time-outs, rate limits with a bearable wait) the adapter has
+    tried again before it raises. Every call raises TemporaryError if the forge does not answer or its rate limit is spent
+    for long; PermanentError if the token lacks a right, with the permission's name and what grants it as the remedy, or if
+    there is no such repository, pull request or comment (then `where` names it). No message holds the token.
+    """
+
+    @property
+    def limits(self) -> ForgeLimits:
+        """What it takes at most."""
+        ...
+
+    def pull(self, repository: str, number: int) -> PullRequest:
+        """A pull request as it is now."""
+        ...
+
+    def comments(self, repository: str, number: int) -> Sequence[PostedComment]:
+        """All comments of a pull request, through all pages, the oldest first; remarks on lines of code are none."""
+        ...
+
+    def create_comment(self, repository: str, number: int, body: str) -> PostedComment:
+        """Add a comment."""
+        ...
+
+    def edit_comment(self, repository: str, number: int, comment: str, body: str) -> PostedComment:
+        """Replace the text of a comment, by its id."""
+        ...
+
+    def delete_comment(self, repository: str, number: int, comment: str) -> None:
+        """Remove a comment, by its id; one that is gone already is no error."""
+        ...
+
+    def acknowledge(self, repository: str, number: int, comment: str) -> None:
+        """Show who wrote a comment that it was read: a reaction (eyes) on it, where the forge has those."""
+        ...
+
+    def set_check(self, check: Check) -> None:
+        """Make the commit's check of this name as said; setting the same again changes nothing.
+
+        A forge or token without checks takes a commit status of the same name, title and URL.
+        """
+        ...
+
+    def permission(self, repository: str, account: str) -> Permission:
+        """What an account may do in a repository; `none` for one that is not known there."""
+        ...
+
+    def clone_url(self, repository: str) -> str:
+        """URL to fetch from with git, without a token in it."""
+        ...
+
+    def fetch_ref(self, number: int) -> str:
+        """Git's name of a pull request's newest commit in the repository that it was opened in (`refs/pull/7/head`)."""
+        ...
+
+    def git_header(self) -> str:
+        """The HTTP header that lets git fetch from there (`Authorization: Basic …`), a secret; empty where none is needed."""
         ...

@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from seatrial.config import metrics, registering, releasing
+from seatrial.config import forging, metrics, registering, releasing
 from seatrial.config.invalid import InvalidError
 from seatrial.config.quantities import parse_figure, parse_margin
 from seatrial.config.schema import (
@@ -43,7 +43,7 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
     """The project that the file means. Raises InvalidError with the key that is wrong."""
     if given.base and given.overlay:
         raise InvalidError(("overlay",), "both base and overlay name the baseline", "keep one of them")
-    if not given.deployments and not given.services:
+    if not given.deployments and not given.services and given.bot is None:
         raise InvalidError(
             ("deployments",),
             "it names neither deployments nor services",
@@ -67,6 +67,8 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         gateway=releasing.to_gateway(given.gateway),
         services=releasing.to_services(given.services),
         releases=releasing.to_releases(given.services),
+        forge=forging.to_forge(given.forge),
+        bot=forging.to_bot(given.bot, given.forge),
     )
 
 

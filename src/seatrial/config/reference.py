@@ -12,8 +12,10 @@ from pydantic.fields import FieldInfo
 
 from seatrial.config.metrics import KNOWN
 from seatrial.config.schema import (
+    BotInput,
     BuildInput,
     DeploymentInput,
+    ForgeInput,
     GatewayInput,
     HealthInput,
     MetricInput,
@@ -37,6 +39,7 @@ from seatrial.config.schema import (
     SyncInput,
     TestInput,
     ThresholdInput,
+    WatchedInput,
 )
 
 INTRODUCTION = """\
@@ -109,6 +112,13 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "A bare string is `METRIC < VALUE` or `METRIC > VALUE`.",
         ThresholdInput,
     ),
+    (
+        "`forge`",
+        "A bare string is the kind. [How results reach a pull request](../how-to/pull-requests.md).",
+        ForgeInput,
+    ),
+    ("`bot`", "[How to run the bot](../how-to/bot.md).", BotInput),
+    ("`bot.repositories.NAME`", "`{}` takes the defaults.", WatchedInput),
 )
 
 

@@ -18,7 +18,7 @@ from seatrial.config.quantities import (
     parse_rate,
     parse_size,
 )
-from seatrial.records import Axis, Direction, Driving, EventKind, StageGate, Verdict
+from seatrial.records import Axis, Direction, Driving, EventKind, ForgeKind, StageGate, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
@@ -506,6 +506,58 @@ class ServiceInput(Strict):
     release: ReleaseInput = Field(ReleaseInput(), description="How it is released.")
 
 
+RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)+$")]
+
+
+class ForgeInput(Strict):
+    """Where the repository's pull requests are; a bare string is the kind."""
+
+    kind: ForgeKind = Field(
+        description="`github`, `gitlab`, `gitea` (Forgejo too), or `local`: the git repository itself."
+    )
+    url: Url | None = Field(None, description="Of the forge. Default of GitHub and GitLab: their public site.")
+    token: Text | None = Field(
+        None,
+        description="Token, as `${NAME}`. Default: `GITHUB_TOKEN`, `GITLAB_TOKEN` or `GITEA_TOKEN` of the environment.",
+    )
+    repository: RepositoryName | None = Field(None, description="`owner/name`. Default: that of git's remote `origin`.")
+    api: Url | None = Field(None, description="Root of its API, where that can't be told from the URL.")
+
+
+def _folder(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise ValueError(f"{value!r} is not a folder in the repository")
+    return value.strip("/") or "."
+
+
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_folder)]
+
+
+class WatchedInput(Strict):
+    """How the pull requests of one repository are tried."""
+
+    projects: tuple[Folder, ...] = Field((".",), min_length=1, description="Folders that have a configuration.")
+    label: Text | None = Field(None, description="Only pull requests with this label. Default: all.")
+    forks: bool = Field(
+        True,  # noqa: FBT003
+        description="Whether who may write can have a fork's pull request tried by `/seatrial run`.",
+    )
+
+
+class BotInput(Strict):
+    """What `seatrial server` does for pull requests."""
+
+    repositories: dict[RepositoryName, WatchedInput] = Field(min_length=1, description="Repositories, by `owner/name`.")
+    secret: Text = Field(description="That webhooks are signed with, as `${NAME}`.")
+    host: Text = Field("127.0.0.1", description="Address for webhooks and pages.")
+    port: Annotated[int, Field(ge=0, lt=65536)] = Field(8300, description="Port for webhooks and pages.")
+    concurrency: Annotated[int, Field(gt=0, le=64)] = Field(
+        1, description="Deployments tried at once by one process; more than one disturb each other."
+    )
+    url: Url | None = Field(None, description="Under which people reach its pages. Default: comments don't link them.")
+    keep: Duration = Field(90 * 86_400.0, description="How long ended trials and their reports are kept.")
+
+
 class ProjectInput(Shared):
     """The whole file."""
 
@@ -535,3 +587,7 @@ class ProjectInput(Shared):
     )
     gateway: GatewayInput = Field(GatewayInput(), description="The proxy before the services.")
     services: dict[Name, ServiceInput] = Field({}, description="What the gateway answers for, by name.")
+    forge: Annotated[ForgeInput, BeforeValidator(_widen("kind"))] | None = Field(
+        None, description="Where its pull requests are. Default: as CI's environment tells."
+    )
+    bot: BotInput | None = Field(None, description="What `seatrial server` does for pull requests. Default: nothing.")

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from seatrial.records.bot import BotSpec
 from seatrial.records.change import Axis
 from seatrial.records.compare import Direction, Family
+from seatrial.records.forge import ForgeSpec
 from seatrial.records.notice import NotifySpec
 from seatrial.records.promotion import PromotionSpec
 from seatrial.records.registry import RegistrySpec
@@ -210,6 +212,8 @@ class Project:
         gateway: the proxy before the services.
         services: what the gateway answers for.
         releases: how each service is released, by its name.
+        forge: where its repository is; None where CI's environment or git tells.
+        bot: what `seatrial server` does for pull requests; None if nothing.
     """
 
     name: str
@@ -229,3 +233,5 @@ class Project:
     gateway: GatewaySpec = field(default_factory=GatewaySpec)
     services: tuple[ServiceSpec, ...] = ()
     releases: Mapping[str, ReleaseSpec] = field(default_factory=dict)
+    forge: ForgeSpec | None = None
+    bot: BotSpec | None = None
