@@ -40,7 +40,7 @@ def test_a_project_is_a_repository_with_one_commit(tmp_path: Path) -> None:
     assert f"first commit {commit[:7]}" in done.stdout
     assert "cd wine && scripts/test && seatrial trial --base HEAD" in done.stdout
     assert "" == done.stderr
-    assert f"seatrial[models]=={__version__}" in (folder / "requirements-seatrial.txt").read_text()
+    assert f"seatrial[models,forge]=={__version__}" in (folder / "requirements-seatrial.txt").read_text()
 
 
 def test_json_lists_the_files(tmp_path: Path) -> None:

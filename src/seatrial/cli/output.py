@@ -51,13 +51,22 @@ def print_json(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def progress() -> "AbstractContextManager[Watcher]":
-    """A watcher that shows progress on standard error: live rows on a terminal, plain lines elsewhere."""
+class Shown(StrEnum):
+    """How progress is shown on standard error."""
+
+    AUTO = "auto"
+    JSON = "json"
+
+
+def progress(shown: Shown = Shown.AUTO) -> "AbstractContextManager[Watcher]":
+    """A watcher that shows progress on standard error: live rows on a terminal, plain lines elsewhere, or JSON lines."""
+    from contextlib import nullcontext
+
     from rich.console import Console
 
-    from seatrial.cli.progress import watching
+    from seatrial.cli.progress import JsonLines, watching
 
-    return watching(Console(stderr=True))
+    return nullcontext(JsonLines(sys.stderr)) if shown is Shown.JSON else watching(Console(stderr=True))
 
 
 def print_plan(planned: "Planned", form: Format) -> None:

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+import msgspec
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -28,6 +29,21 @@ def watching(console: Console) -> "Iterator[Watcher]":
     rows = LiveRows()
     with Live(rows, console=console, refresh_per_second=8, transient=True):
         yield rows
+
+
+class JsonLines:
+    """Every step as a JSON object on a line of its own, for programs that follow a trial."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, progress: "Progress") -> None:
+        """Write it, whole, before anything else is written."""
+        line = msgspec.json.encode(progress).decode() + "\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
 
 
 class PlainLines:

@@ -64,7 +64,7 @@ def _wish(
     import os
 
     from seatrial.config import load_project
-    from seatrial.promotion.link import ci_run_url
+    from seatrial.forge.link import ci_run_url
     from seatrial.promotion.wish import Wish
     from seatrial.trial.origin import find_code
     from seatrial.wiring import who_acts

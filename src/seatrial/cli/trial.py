@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seatrial.cli.output import Format, print_json, print_paths, print_plan, print_report, progress
+from seatrial.cli.output import Format, Shown, print_json, print_paths, print_plan, print_report, progress
 
 
 def trial(
@@ -29,13 +29,24 @@ def trial(
         ),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the reports here.")] = None,
+    publish: Annotated[
+        bool,
+        typer.Option("--publish", help="Show it on the pull request: one comment, and a check that is the verdict."),
+    ] = False,
+    pull: Annotated[
+        int | None, typer.Option(help="Number of the pull request to publish to. [default: as CI's environment tells]")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    shown: Annotated[
+        Shown, typer.Option("--progress", help="`json`: a JSON object a line on standard error, for programs.")
+    ] = Shown.AUTO,
     form: Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")] = Format.TEXT,
 ) -> None:
     """Deploy baseline and candidate side by side, drive, measure, compare, judge and report.
 
     Exit code: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 4 something broke.
     """
+    from seatrial.cli.publishing import publishing
     from seatrial.cli.telling import tell_of_trial
     from seatrial.trial.run import TrialRequest, plan_trial, run_trial
     from seatrial.wiring import open_trial
@@ -46,8 +57,9 @@ def trial(
         if dry_run:
             print_plan(plan_trial(request, tools), form)
             return
-        with progress() as watch:
-            outcome = run_trial(request, tools, watch)
+        with publishing(path, pull, wanted=publish) as publication, progress(shown) as watch:
+            outcome = run_trial(request, tools, publication.beside(watch))
+            publication.ended(outcome)
     if form is Format.JSON:
         print_json(outcome.report)
     else:

@@ -1,5 +1,6 @@
 """From the validated file to the records that the rest of seatrial knows, with defaults and shared keys filled in."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -51,7 +52,7 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         )
     return Project(
         name=given.name or default_name,
-        deployments=tuple(_deployment(name, given, own) for name, own in given.deployments.items()),
+        deployments=tuple(_deployments(given)),
         base=given.base,
         overlay=given.overlay,
         axes=given.axes,
@@ -70,6 +71,26 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         forge=forging.to_forge(given.forge),
         bot=forging.to_bot(given.bot, given.forge),
     )
+
+
+def _deployments(given: ProjectInput) -> Iterator[DeploymentSpec]:
+    """One for each deployment, or for each of its named stacks. Raises InvalidError."""
+    taken = set(given.deployments)
+    for name, own in given.deployments.items():
+        spec = _deployment(name, given, own)
+        stacks = {} if own.stack else own.stacks or given.stacks
+        if own.stack and own.stacks:
+            raise InvalidError(
+                ("deployments", name, "stacks"), "both stack and stacks name its software", "keep one of them"
+            )
+        if not stacks:
+            yield spec
+        for stack, each in stacks.items():
+            if (full := f"{name}-{stack}") in taken:
+                raise InvalidError(
+                    ("deployments", full), f"{full!r} is also what {name!r} on the stack {stack!r} is called", "rename one"
+                )
+            yield replace(spec, name=full, stack=_stack(each))
 
 
 def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> DeploymentSpec:
@@ -180,6 +201,7 @@ def _tests(given: tuple[TestInput, ...]) -> tuple[TestSpec, ...]:
                 spawn_rate=test.spawn_rate,
                 run_time=test.run_time,
                 host_path=test.host_path,
+                env={key: _environment_text(value) for key, value in test.env.items()},
             )
         )
     return tuple(tests)

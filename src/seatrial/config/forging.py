@@ -35,5 +35,6 @@ def to_bot(given: BotInput | None, forge: ForgeInput | None) -> BotSpec | None:
         port=given.port,
         concurrency=given.concurrency,
         url=given.url or "",
+        token=given.token or "",
         keep=given.keep,
     )

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from seatrial.config.convert import to_project
-from seatrial.config.invalid import InvalidError
+from seatrial.config.invalid import InvalidError, not_yaml
 from seatrial.config.metrics import nearest
 from seatrial.config.releasing import to_releases
 from seatrial.config.schema import ProjectInput, ReleaseInput, ServiceInput
@@ -115,13 +115,8 @@ def _parse(text: str, where: str) -> CommentedMap:
         )
     try:
         document = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise UsageError(f"this is not YAML: {what}", where=f"{where}{line}", remedy="mend the syntax there") from None
     except (YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"this is not YAML: {error}", where=where, remedy="mend the syntax") from None
+        raise not_yaml(error, where) from None
     if not isinstance(document, CommentedMap):
         raise UsageError(
             "it holds no keys", where=where, remedy="start with `deployments:`; see docs/reference/configuration.md"

@@ -101,7 +101,7 @@ class StackInput(Strict):
 
     file: Text | None = Field(
         None,
-        description="`requirements.txt`, `uv.lock`, `pylock.toml` or `pyproject.toml`; `host` uses the environment that "
+        description="`requirements.txt`, `uv.lock`, `pylock.toml`, `pyproject.toml`, `Pipfile.lock` or `Pipfile`; `host` uses the environment that "
         "seatrial runs in. Default: the first of pylock.toml, uv.lock, requirements.txt, pyproject.toml that exists, else `host`.",
     )
     python: Text | None = Field(None, description="Python version for the environment, as `3.12`.")
@@ -187,6 +187,11 @@ class TestInput(Strict):
     spawn_rate: Annotated[float, Field(gt=0)] = Field(5.0, description="locust: users started a second.")
     run_time: Duration = Field(10.0, description="locust: how long it runs.")
     host_path: str = Field("", description="locust: path behind the deployment's address, as `/v1`.")
+    env: dict[str, str | int | float | bool] = Field(
+        {},
+        description="Environment of the test alone; `${NAME}` refers to what seatrial tells the test "
+        "(`${STORE_METRICS_PATH}`), else to the caller's.",
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -226,6 +231,9 @@ class Shared(Strict):
     """Keys that may stand at the top (for all deployments) and in a deployment (for it alone)."""
 
     stack: Annotated[StackInput, BeforeValidator(_widen("file"))] | None = Field(None, description="Software stack.")
+    stacks: dict[Name, Annotated[StackInput, BeforeValidator(_widen("file"))]] = Field(
+        {}, description="Several, by name: the deployment is tried on each, as `DEPLOYMENT-STACK`."
+    )
     build: Annotated[BuildInput, BeforeValidator(_widen("run"))] | None = Field(None, description="Build command.")
     health: Annotated[HealthInput, BeforeValidator(_widen("path"))] | None = Field(None, description="Health check.")
     resources: ResourcesInput | None = Field(None, description="Limits.")
@@ -555,6 +563,10 @@ class BotInput(Strict):
         1, description="Deployments tried at once by one process; more than one disturb each other."
     )
     url: Url | None = Field(None, description="Under which people reach its pages. Default: comments don't link them.")
+    token: Text | None = Field(
+        None,
+        description="Password of its pages, as `${NAME}`. Without one they are shown on this machine only (webhooks are taken from anywhere).",
+    )
     keep: Duration = Field(90 * 86_400.0, description="How long ended trials and their reports are kept.")
 
 

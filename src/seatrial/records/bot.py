@@ -33,6 +33,7 @@ class BotSpec:
         secret: that signs webhooks, as written (`${NAME}`).
         concurrency: trials of deployments at once in one process; more than one disturb each other's measurements.
         url: under which people reach its pages; empty: they are not linked.
+        token: password of its pages, as written (`${NAME}`); empty: they are shown on this machine only.
         keep: seconds that ended trials and their reports are kept.
     """
 
@@ -42,6 +43,7 @@ class BotSpec:
     port: int = 8300
     concurrency: int = 1
     url: str = ""
+    token: str = ""
     keep: float = 90 * 86_400.0
 
     def watched(self, name: str) -> WatchedRepository | None:

@@ -32,7 +32,7 @@ class Resources:
 class StackSpec:
     """Where a software stack is declared.
 
-    `file` is relative to the project (requirements.txt, uv.lock, pylock.toml or pyproject.toml); None means detect;
+    `file` is relative to the project (requirements.txt, uv.lock, pylock.toml, pyproject.toml or Pipfile.lock); None means detect;
     `host` in place of a file means the environment that seatrial itself was started from.
     """
 
@@ -119,7 +119,8 @@ class TestSpec:
     """One external test that runs against each cell.
 
     `target` is the feature's name for behave, a path for pytest and locust. `stack` is `cell`, a requirements file,
-    or None for an environment of seatrial's own that holds the runner.
+    or None for an environment of seatrial's own that holds the runner. `env` is the test's alone; `${NAME}` in it refers to
+    what seatrial tells the test and to the caller's environment.
     """
 
     kind: Literal["behave", "pytest", "locust"]
@@ -132,6 +133,7 @@ class TestSpec:
     spawn_rate: float = 5.0
     run_time: float = 10.0
     host_path: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

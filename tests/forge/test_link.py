@@ -2,7 +2,7 @@
 
 import pytest
 
-from seatrial.promotion.link import ci_run_url
+from seatrial.forge.link import ci_run_url
 
 GITHUB = {
     "GITHUB_SERVER_URL": "https://github.com",
