@@ -176,6 +176,43 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object and its stamp, which changes with its bytes."""
+
+    data: bytes
+    stamp: str
+
+
+class Objects(Protocol):
+    """Objects by key, for layouts that others read: the same key may get other bytes.
+
+    A key is parts between slashes, each of letters, digits and `._%@+=-` and not beginning with a dot; another raises
+    PermanentError, so that no key leads out of the place. What is written is seen by the next reading, whole. Safe to use
+    from many threads and processes.
+    """
+
+    def get(self, key: str) -> StoredObject | None:
+        """The object; None if there is none."""
+        ...
+
+    def keys(self, below: str) -> Sequence[str]:
+        """The keys that begin with `below/`, sorted."""
+        ...
+
+    def put(self, key: str, data: bytes, *, content_type: str = "") -> None:
+        """Write it, whatever is there. The type is what browsers are told, where the place keeps such a thing."""
+        ...
+
+    def replace(self, key: str, data: bytes, *, instead: str | None) -> bool:
+        """Write it if what is there has the stamp `instead` (None: if nothing is there); whether it was written.
+
+        Some servers with S3's protocol know no conditions and write always (rclone, older Ceph): whoever must lose nothing
+        looks again afterwards.
+        """
+        ...
+
+
 class Registry(Protocol):
     """Versions of models, the stages that they hold, and the ledger of every move.
 

@@ -20,11 +20,13 @@ from pathlib import Path
 from statistics import NormalDist
 
 from seatrial.adapters.code.target import PlacedTarget
+from seatrial.adapters.forge.memory import ForgeFault, MemoryForge
+from seatrial.adapters.objects.keys import checked
 from seatrial.adapters.runtime.loopback import PortReserve
 from seatrial.adapters.store.copying import new_file, write_all
 from seatrial.adapters.traffic.memory import Answered, Asked, MemoryTraffic
 from seatrial.gateway.endpoints import Deployed, Replica, canary_of
-from seatrial.ports import Clock, Launch, Status, Store, Watched
+from seatrial.ports import Clock, Launch, Status, Store, StoredObject, Watched
 from seatrial.records import (
     ArmWindow,
     Books,
@@ -60,9 +62,12 @@ __all__ = [
     "FakeClock",
     "FakeInstance",
     "FakeRuntime",
+    "ForgeFault",
     "MemoryCodeTarget",
     "MemoryFleet",
+    "MemoryForge",
     "MemoryNotify",
+    "MemoryObjects",
     "MemoryRegistry",
     "MemoryStore",
     "MemoryTraffic",
@@ -287,6 +292,44 @@ class MemoryStore:
     def has(self, digest: str) -> bool:
         """Whether it is there."""
         return digest in self._artifacts
+
+
+class MemoryObjects:
+    """Objects in memory. Safe to use from many threads.
+
+    Args:
+        conditional: whether it looks at conditions; False as servers that write always.
+    """
+
+    def __init__(self, *, conditional: bool = True) -> None:
+        self._conditional = conditional
+        self._objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> StoredObject | None:
+        """The object; None if there is none."""
+        data = self._objects.get(checked(key))
+        return None if data is None else StoredObject(data=data, stamp=hashlib.sha256(data).hexdigest())
+
+    def keys(self, below: str) -> Sequence[str]:
+        """The keys that begin with `below/`, sorted."""
+        prefix = f"{checked(below)}/"
+        with self._lock:
+            return sorted(key for key in self._objects if key.startswith(prefix))
+
+    def put(self, key: str, data: bytes, *, content_type: str = "") -> None:  # noqa: ARG002 - nobody browses it
+        """Write it, whatever is there."""
+        with self._lock:
+            self._objects[checked(key)] = bytes(data)
+
+    def replace(self, key: str, data: bytes, *, instead: str | None) -> bool:
+        """Write it if what is there has the stamp `instead`, or always; whether it was written."""
+        with self._lock:
+            there = self.get(key)
+            if self._conditional and (there.stamp if there else None) != instead:
+                return False
+            self._objects[checked(key)] = bytes(data)
+        return True
 
 
 class MemoryNotify:

@@ -1,0 +1,1 @@
+"""Adapters of the Objects port: objects by key."""
