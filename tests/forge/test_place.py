@@ -92,6 +92,14 @@ def test_a_push_has_a_commit_and_no_pull_request() -> None:
     assert (None, "3e49e") == (found.number, found.head)
 
 
+def test_a_workflow_that_follows_another_is_told_whose_commit_it_is_about() -> None:
+    """The one that publishes a fork's report runs on the default branch, whose commit its own variables name."""
+    event = {"workflow_run": {"head_sha": "f04c", "pull_requests": []}}
+    found = find_place(GITHUB, lambda _: json.dumps(event).encode())
+    assert found is not None
+    assert ("f04c", None) == (found.head, found.number)
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"pull_request": null}', b'{"pull_request": {"number": "x"}}'])
 def test_an_event_that_tells_nothing_is_as_none(body: bytes) -> None:
     """Whatever is in the file, a place is found."""

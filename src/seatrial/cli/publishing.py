@@ -11,13 +11,13 @@ import typer
 from seatrial.cli.output import print_warnings
 
 if TYPE_CHECKING:
-    from seatrial.forge.publish import Publisher
+    from seatrial.forge.publication import Publication
     from seatrial.records import Published
     from seatrial.trial.progress import Progress, Watcher
     from seatrial.trial.run import Outcome
 
 
-class Publication(Protocol):
+class Onlooker(Protocol):
     """What becomes of a trial that somebody may be looking at."""
 
     def beside(self, watch: "Watcher") -> "Watcher":
@@ -42,23 +42,26 @@ class _Unpublished:
 class _OnForge:
     """The pull request is told."""
 
-    def __init__(self, publisher: "Publisher") -> None:
-        self._publisher = publisher
+    def __init__(self, publication: "Publication") -> None:
+        self._publication = publication
 
     def beside(self, watch: "Watcher") -> "Watcher":
         def both(progress: "Progress") -> None:
             watch(progress)
-            self._publisher.watch(progress)
+            self._publication.publisher.watch(progress)
 
         return both
 
     def ended(self, outcome: "Outcome") -> None:
-        publisher = self._publisher
-        _warn(publisher.cancelled("it was interrupted") if outcome.interrupted else publisher.ended(outcome.report))
+        publication = self._publication
+        if outcome.interrupted:
+            _warn(publication.publisher.cancelled("it was interrupted"))
+        else:
+            _warn(publication.ended(outcome.report, outcome.paths.json.parent))
 
 
 @contextmanager
-def publishing(project: Path, pull: int | None, *, wanted: bool) -> Iterator[Publication]:
+def publishing(project: Path, pull: int | None, *, wanted: bool) -> Iterator[Onlooker]:
     """Publish what happens in the block, errors included.
 
     Args:
@@ -66,15 +69,16 @@ def publishing(project: Path, pull: int | None, *, wanted: bool) -> Iterator[Pub
         pull: number of the pull request, where CI's environment doesn't tell.
         wanted: whether anybody asked for it.
     """
-    publisher = _open(project, pull) if wanted else None
-    if publisher is None:
+    publication = _open(project, pull) if wanted else None
+    if publication is None:
         yield _Unpublished()
         return
     from seatrial.records import SeatrialError
 
+    publisher = publication.publisher
     publisher.running()
     try:
-        yield _OnForge(publisher)
+        yield _OnForge(publication)
     except KeyboardInterrupt:
         _warn(publisher.cancelled("it was interrupted"))
         raise
@@ -83,7 +87,16 @@ def publishing(project: Path, pull: int | None, *, wanted: bool) -> Iterator[Pub
         raise
 
 
-def _open(project: Path, pull: int | None) -> "Publisher | None":
+def leave_claim(out: Path | None) -> None:
+    """Beside reports that another job may publish: which pull request they are of, where CI tells."""
+    from seatrial.forge.claim import write_claim
+    from seatrial.forge.place import find_place
+
+    if out is not None:
+        write_claim(out, find_place(os.environ, lambda path: Path(path).read_bytes()))
+
+
+def _open(project: Path, pull: int | None) -> "Publication | None":
     """None where nothing can be published, which is said on standard error."""
     from seatrial.records import SeatrialError
     from seatrial.wiring import open_publisher

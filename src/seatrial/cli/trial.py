@@ -1,6 +1,7 @@
 """`seatrial trial`: from a change to a verdict."""
 
 import signal
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -8,6 +9,13 @@ from typing import Annotated
 import typer
 
 from seatrial.cli.output import Format, Shown, print_json, print_paths, print_plan, print_report, progress
+
+
+class Style(StrEnum):
+    """Of the report that is printed as text."""
+
+    SEATRIAL = "seatrial"
+    AICOE = "aicoe"
 
 
 def trial(
@@ -40,13 +48,17 @@ def trial(
     shown: Annotated[
         Shown, typer.Option("--progress", help="`json`: a JSON object a line on standard error, for programs.")
     ] = Shown.AUTO,
+    style: Annotated[
+        Style, typer.Option("--report-style", help="`aicoe`: print that ecosystem's comment, and store its results.")
+    ] = Style.SEATRIAL,
     form: Annotated[Format, typer.Option("--format", help="Of what is printed on standard output.")] = Format.TEXT,
 ) -> None:
     """Deploy baseline and candidate side by side, drive, measure, compare, judge and report.
 
     Exit code: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 4 something broke.
     """
-    from seatrial.cli.publishing import publishing
+    from seatrial.cli.aicoe import print_aicoe
+    from seatrial.cli.publishing import leave_claim, publishing
     from seatrial.cli.telling import tell_of_trial
     from seatrial.trial.run import TrialRequest, plan_trial, run_trial
     from seatrial.wiring import open_trial
@@ -60,8 +72,11 @@ def trial(
         with publishing(path, pull, wanted=publish) as publication, progress(shown) as watch:
             outcome = run_trial(request, tools, publication.beside(watch))
             publication.ended(outcome)
+            leave_claim(out)
     if form is Format.JSON:
         print_json(outcome.report)
+    elif style is Style.AICOE:
+        print_aicoe(outcome.report, path)
     else:
         print_report(outcome.report)
         print_paths(outcome.paths)

@@ -88,7 +88,9 @@ def _deployments(given: ProjectInput) -> Iterator[DeploymentSpec]:
         for stack, each in stacks.items():
             if (full := f"{name}-{stack}") in taken:
                 raise InvalidError(
-                    ("deployments", full), f"{full!r} is also what {name!r} on the stack {stack!r} is called", "rename one"
+                    ("deployments", full),
+                    f"{full!r} is also what {name!r} on the stack {stack!r} is called",
+                    "rename one",
                 )
             yield replace(spec, name=full, stack=_stack(each))
 

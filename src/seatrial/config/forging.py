@@ -14,8 +14,16 @@ def to_forge(given: ForgeInput | None) -> ForgeSpec | None:
     url = given.url or _SITES.get(given.kind, "")
     if not url and given.kind is not ForgeKind.LOCAL:
         raise InvalidError(("forge", "url"), f"where the {given.kind.value} is isn't said", "add forge.url: https://…")
+    if given.reports_url and not given.reports:
+        raise InvalidError(("forge", "reports_url"), "there are no reports to link", "add forge.reports: FOLDER")
     return ForgeSpec(
-        kind=given.kind, url=url, token=given.token or "", repository=given.repository or "", api=given.api or ""
+        kind=given.kind,
+        url=url,
+        token=given.token or "",
+        repository=given.repository or "",
+        api=given.api or "",
+        reports=given.reports or "",
+        reports_url=given.reports_url or "",
     )
 
 

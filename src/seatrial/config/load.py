@@ -11,34 +11,53 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from seatrial.config.convert import to_project
+from seatrial.config.foreign import CONFIG_NAME, ConfigText, Folder, find_config
 from seatrial.config.invalid import InvalidError, not_yaml
 from seatrial.config.metrics import nearest
 from seatrial.config.releasing import to_releases
 from seatrial.config.schema import ProjectInput, ReleaseInput, ServiceInput
 from seatrial.records import Project, ReleaseSpec, UsageError
 
-CONFIG_NAME = "seatrial.yaml"
 _LARGEST = 1 << 20
 _MOST_NODES = 100_000
 _RELEASE = ("services", "", "release")
 
 
 def load_project(folder: Path) -> Project:
-    """The project in `folder`. Raises UsageError."""
+    """The project in `folder`, also one whose configuration is another system's. Raises UsageError."""
+    return load_with_notes(folder)[0]
+
+
+def load_with_notes(folder: Path) -> tuple[Project, tuple[str, ...]]:
+    """The project in `folder`, and sentences on what was left out of a configuration that is another system's. Raises UsageError."""
     file = folder / CONFIG_NAME
     try:
-        text = file.read_text(encoding="utf-8")
+        found = ConfigText(name=CONFIG_NAME, text=file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(
-            f"there is no {CONFIG_NAME}",
-            where=str(folder),
-            remedy="run seatrial in the folder that has one, or give that folder as an argument",
-        ) from None
+        found = _foreign(folder)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"it can't be read: {error}", where=str(file), remedy="make it a readable UTF-8 file"
         ) from None
-    return read_project(text, where=str(file), default_name=folder.resolve().name)
+    where = str(folder / found.name)
+    return read_project(found.text, where=where, default_name=folder.resolve().name), found.notes
+
+
+def _foreign(folder: Path) -> ConfigText:
+    """What the folder has in place of a `seatrial.yaml`. Raises UsageError if that is nothing."""
+    found = find_config(Folder(folder))
+    if found is None:
+        raise no_config(folder)
+    return found
+
+
+def no_config(folder: Path) -> UsageError:
+    """The error for a folder without a configuration."""
+    return UsageError(
+        f"there is no {CONFIG_NAME}",
+        where=str(folder),
+        remedy="run seatrial in the folder that has one, or give that folder as an argument",
+    )
 
 
 def find_project(folder: Path) -> Project | None:

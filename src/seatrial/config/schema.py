@@ -530,6 +530,11 @@ class ForgeInput(Strict):
     )
     repository: RepositoryName | None = Field(None, description="`owner/name`. Default: that of git's remote `origin`.")
     api: Url | None = Field(None, description="Root of its API, where that can't be told from the URL.")
+    reports: Text | None = Field(
+        None,
+        description="Where `--publish` copies full reports to: a folder, or `s3://bucket/prefix`. Default: nowhere.",
+    )
+    reports_url: Url | None = Field(None, description="Under which people reach those. Default: they are not linked.")
 
 
 def _folder(value: str) -> str:

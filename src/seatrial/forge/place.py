@@ -34,7 +34,9 @@ def find_place(environ: Environ, read: ReadFile) -> CiPlace | None:
 
 def _github(environ: Environ, read: ReadFile) -> CiPlace:
     event = _event(environ.get("GITHUB_EVENT_PATH", ""), read)
-    pull = event.get("pull_request") or {}
+    pull, run = _part(event, "pull_request"), _part(event, "workflow_run")
+    # A workflow that follows another one is told the commit that one was about; of a fork not the pull request.
+    pushed = _text(pull, "head", "sha") or _text(run, "head_sha")
     own = _is_set(environ, "GITEA_ACTIONS") or _is_set(environ, "FORGEJO_ACTIONS")
     site = environ.get("GITHUB_SERVER_URL", SITES[ForgeKind.GITHUB]).rstrip("/")
     api = environ.get("GITHUB_API_URL", "").rstrip("/")
@@ -45,7 +47,7 @@ def _github(environ: Environ, read: ReadFile) -> CiPlace:
         repository=repository,
         number=_number(str(pull.get("number", ""))),
         commit=environ.get("GITHUB_SHA", ""),
-        head=_text(pull, "head", "sha") or environ.get("GITHUB_SHA", ""),
+        head=pushed or environ.get("GITHUB_SHA", ""),
         base=_text(pull, "base", "sha"),
         run_url=ci_run_url(environ),
         forge=ForgeSpec(kind=kind, url=site, repository=repository, api=api),
@@ -158,6 +160,11 @@ def _event(path: str, read: ReadFile) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError):
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _part(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = event.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _text(found: Mapping[str, Any], *keys: str) -> str:

@@ -1,39 +1,57 @@
 """Which commit and pull request the result of this command's trial belongs to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from seatrial.forge.remote import kind_of, parse_remote
 from seatrial.ports import Forge
 from seatrial.records import CiPlace, ForgeSpec, PublishTarget, UsageError
-from seatrial.trial.change.git import Git, Repository
+from seatrial.trial.change.git import Git, Repository, open_repository
+
+
+def find_repository(project: Path, environ: Mapping[str, str]) -> Repository | None:
+    """Git's repository with the project; None where there is none, as in a job that only publishes."""
+    try:
+        return open_repository(project, environ=environ)
+    except UsageError:
+        return None
 
 
 def find_target(
-    spec: ForgeSpec, place: CiPlace | None, repository: Repository, *, project: str, pull: int | None = None
+    spec: ForgeSpec,
+    place: CiPlace | None,
+    repository: Repository | None,
+    *,
+    project: str,
+    pull: int | None = None,
+    commit: str | None = None,
 ) -> PublishTarget:
     """Where the result belongs, as far as CI's environment, git and the caller tell.
 
     Args:
         spec: the forge.
         place: the CI system; None outside.
-        repository: git's, with the project in it.
+        repository: git's, with the project in it; None where there is none.
         project: its name.
         pull: number of the pull request, if the caller names one.
+        commit: that was tried, if the caller names one.
 
     Raises:
         UsageError: nothing tells which repository or commit it is.
     """
     if not spec.repository:
         raise UsageError(
-            "which repository the result belongs to is not known", where="forge", remedy="add forge.repository: owner/name"
+            "which repository the result belongs to is not known",
+            where="forge",
+            remedy="add forge.repository: owner/name",
         )
-    commit = (place.head if place is not None else "") or _head(repository.git)
+    commit = commit or (place.head if place is not None else "") or _head(repository)
     return PublishTarget(
         repository=spec.repository,
         commit=commit,
         project=project,
         number=pull if pull is not None or place is None else place.number,
-        several=repository.project != ".",
+        several=repository is not None and repository.project != ".",
         run_url="" if place is None else place.run_url,
     )
 
@@ -49,8 +67,8 @@ def pushed_commit(target: PublishTarget, forge: Forge, git: Git) -> str:
     return head if head in _parents(git, target.commit) else target.commit
 
 
-def _head(git: Git) -> str:
-    (found,) = git.resolve("HEAD^{commit}")
+def _head(repository: Repository | None) -> str:
+    (found,) = (None,) if repository is None else repository.git.resolve("HEAD^{commit}")
     if found is None:
         raise UsageError("there is no commit yet that a result could belong to", remedy="commit first")
     return found

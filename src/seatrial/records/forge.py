@@ -23,6 +23,8 @@ class ForgeSpec:
         token: as written; `${NAME}` refers to the caller's environment. Empty: the usual variable of its kind.
         repository: `owner/name`, of a group on GitLab `group/subgroup/name`; empty: that of git's remote `origin`.
         api: root of its API, where that can't be told from `url`; empty otherwise.
+        reports: where full reports are copied to: a folder, or `s3://bucket/prefix`; empty: nowhere.
+        reports_url: under which people reach them; empty: they are not linked.
     """
 
     kind: ForgeKind
@@ -30,6 +32,8 @@ class ForgeSpec:
     token: str = ""
     repository: str = ""
     api: str = ""
+    reports: str = ""
+    reports_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +199,7 @@ class PublishTarget:
         several: whether the repository has more than one project, so that the check's name tells which.
         run_url: page of the CI job or of the bot's trial; empty if there is none.
         report_url: page of the full report; empty if there is none.
+        listens: whether somebody (the bot) reads comments, so that the comment says how to talk to it.
     """
 
     repository: str
@@ -204,6 +209,7 @@ class PublishTarget:
     several: bool = False
     run_url: str = ""
     report_url: str = ""
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

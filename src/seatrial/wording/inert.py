@@ -1,9 +1,11 @@
 """Untrusted text in Markdown and XML: log lines, package names, test output and file names stay text.
 
-GitHub reads a comment twice: once as Markdown, then its filters look through the text of the page for mentions
-(`@name`), references (`#1`), bare addresses and `$mathematics$`. `prose` guards against both: what has a meaning in
-Markdown is escaped (CommonMark 0.31, sections 2.4 and 2.5), and a word joiner (U+2060, invisible) breaks what the filters
-look for. `code` and `fence` need less: the filters leave code alone.
+Forges read a comment twice: once as Markdown, then their filters look through the text of the page for mentions
+(`@name`), references (`#1`, `GH-1`; GitLab: also `!1`, `&1`, `%1`, `$1`, `~label`, `[vulnerability:1]`; Gitea: also `!1` and
+`ABC-1`), emoji, bare addresses and `$mathematics$`. `prose` guards against both: what has a meaning in Markdown is escaped
+(CommonMark 0.31, sections 2.4 and 2.5), and a word joiner (U+2060, invisible) breaks what the filters look for. `code` and
+`fence` need less: the filters leave code alone. GitLab also obeys a line that begins with `/close` and the like before it
+reads any Markdown; no line here begins with a slash.
 """
 
 import html
@@ -14,14 +16,29 @@ from seatrial.wording.text import MISSING, one_line, visible
 
 SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔", Verdict.ERROR: "⚠️"}
 JOINER = "\u2060"
-_MARKUP = re.compile(r"[\\`*\[<>|~&]|(?<![^\W_])_|_(?![^\W_])|^[#=]|^\+(?=\s|$)|^-(?=[\s-]|$)")
+_MARKUP = re.compile(r"[\\`*\[<>|~&]|(?<![^\W_])_|_(?![^\W_])|^[#=/]|^\+(?=\s|$)|^-(?=[\s-]|$)")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-_FILTERED = re.compile(r"@(?=\w)|#(?=\w)|(?<=\bGH-)(?=\d)|:(?=//)|(?<=www)(?=\.)|:(?=[\w+-]+:)", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"""@(?=\S)|#(?=\w)|[!&$](?=\d)|[%~](?=["\w])|\b[Gg][Hh]-(?=\d)|\b[A-Z][A-Z0-9_]{0,9}-(?=\d)"""
+    r"""|:(?=//)|(?<=[Ww]{3})(?=\.)|:(?=[\w+-]+:)|\[(?=[a-z_]+:)|\*(?=[a-z_]+:)"""
+)
+# What `_guarded` changes nothing of but the brackets of an interval: most of what a report says, and most of its time.
+_HARMLESS = re.compile(
+    r"""(?!\d{1,9}[.)](?:\s|$)|\+(?:\s|$)|.*[Ww]\.)"""
+    r"""(?:[A-Za-z0-9,;.()'→−–±∞µ+\]]++|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|(?<!^)\ (?=[^\s])|%(?!["\w])|\[(?=[+−∞\d]))++"""
+)
+_QUICK_ACTION = re.compile(r"^/", re.MULTILINE)
 
 
 def prose(value: str, limit: int = 300) -> str:
     """`value` as plain words inside a line or a table's cell, at most `limit` characters of it; `–` for none."""
+    if len(value) <= limit and _HARMLESS.fullmatch(value):
+        return value.replace("[", "\\[")
+    return _guarded(value, limit)
+
+
+def _guarded(value: str, limit: int) -> str:
     guarded = _FILTERED.sub(lambda found: found[0] + JOINER, one_line(value, limit) or MISSING)
     escaped = _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(_escaped, guarded))
     return escaped.replace("$", "<span>$</span>")
@@ -36,6 +53,8 @@ def code(value: str, limit: int = 120) -> str:
     shown = one_line(value, limit)
     if not shown:
         return MISSING
+    if "`" not in shown and "|" not in shown:
+        return f"`{shown}`"
     if "|" in shown:
         return f"<code>{prose(shown, limit)}</code>"
     ticks = "`" * (_longest_run(shown) + 1)
@@ -44,8 +63,12 @@ def code(value: str, limit: int = 120) -> str:
 
 
 def fence(value: str, language: str = "text") -> str:
-    """`value` as a block of code whose fence is longer than any run of backticks in it."""
-    shown = visible(value).strip("\n")
+    """`value` as a block of code whose fence is longer than any run of backticks in it.
+
+    A line that begins with a slash begins with a space: GitLab looks for `/close` and the like in code whose fence holds
+    another one.
+    """
+    shown = _QUICK_ACTION.sub(" /", visible(value).strip("\n"))
     ticks = "`" * max(3, _longest_run(shown) + 1)
     return f"{ticks}{language}\n{shown}\n{ticks}"
 

@@ -40,6 +40,7 @@ _STEPS: dict[str, tuple[tuple[float, str], ...]] = {
 _ALIASES = {"seconds": "s", "sec": "s", "bytes": "B", "byte": "B", "ratio": "fraction", "share": "fraction"}
 _TIGHT = ("%", "/s")
 _MAX_DECIMALS = 6
+_LONG = 9e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,21 @@ class Scale:
         if value is None or math.isnan(value):
             return MISSING
         exact = value / self.factor
+        size = abs(exact)
+        if size >= _LONG:
+            return self._long(exact, sign=sign)
+        shown = f"{size:,.{self.decimals}f}"
+        if not shown.strip("0."):
+            return shown
+        return f"−{shown}" if exact < 0 else f"+{shown}" if sign else shown
+
+    def _long(self, exact: float, *, sign: bool) -> str:
+        """A figure that is, or once rounded may be, longer than any column."""
         if math.isinf(exact):
             return "−∞" if exact < 0 else "+∞" if sign else "∞"
-        scaled = round(exact, self.decimals) + 0.0
-        if abs(scaled) >= 1e9:  # noqa: PLR2004 - longer than any column
-            return f"{scaled:{'+' if sign else ''}.3g}".replace("-", "−")
-        return f"{scaled:{'+' if sign and scaled else ''},.{self.decimals}f}".replace("-", "−")
+        scaled = round(exact, self.decimals)
+        shown = f"{scaled:{'+' if sign else ''}.3g}" if abs(scaled) >= 1e9 else f"{scaled:,.{self.decimals}f}"  # noqa: PLR2004 - longer than any column
+        return ("+" * (sign and scaled > 0 and shown[0] != "+") + shown).replace("-", "−")
 
     def show(self, value: float | None, *, sign: bool = False) -> str:
         """The figure with its unit."""
@@ -286,8 +296,9 @@ def exit_status(status: int | None) -> str:
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\uffff\ud800-\udfff\U00013430-\U0001345f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
@@ -296,7 +307,7 @@ def visible(text: str) -> str:
 
     Line feeds and tabs stay; carriage returns become line feeds. Against "Trojan source" (CVE-2021-42574).
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
         return text
     plain = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)

@@ -68,7 +68,9 @@ def _with(image: Image, instruction: str, rest: str, known: Mapping[str, str]) -
         case "ENV":
             return replace(image, env={**image.env, **_variables(rest, known)})
         case "WORKDIR":
-            return replace(image, workdir=posixpath.normpath(posixpath.join(image.workdir or "/", _filled(_unquoted(rest), known))))
+            return replace(
+                image, workdir=posixpath.normpath(posixpath.join(image.workdir or "/", _filled(_unquoted(rest), known)))
+            )
         case "EXPOSE":
             ports = [word.partition("/")[0] for word in _filled(rest, known).split()]
             return replace(image, exposed=(*image.exposed, *(int(port) for port in ports if _is_port(port))))
@@ -100,12 +102,12 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
         yield instruction.upper(), rest.strip()
 
 
-def _command(rest: str) -> Words | str:
-    """The words of the JSON form, or the text for a shell."""
+def _command(rest: str) -> Words | str | None:
+    """The words of the JSON form, or the text for a shell; None for nothing."""
     try:
         words = json.loads(rest)
     except (ValueError, RecursionError):
-        return rest
+        return rest or None
     return tuple(words) if isinstance(words, list) and all(isinstance(word, str) for word in words) else rest
 
 
@@ -125,7 +127,11 @@ def _copies(image: Image, rest: str) -> Iterator[tuple[Words, str]]:
         listed = json.loads(rest)
     except (ValueError, RecursionError):
         listed = None
-    words = [str(word) for word in listed] if isinstance(listed, list) else [word for word in _split(rest) if not word.startswith("--")]
+    words = (
+        [str(word) for word in listed]
+        if isinstance(listed, list)
+        else [word for word in _split(rest) if not word.startswith("--")]
+    )
     if len(words) > 1:
         place = posixpath.join(image.workdir or "/", words[-1])
         ending = "/" if words[-1].endswith("/") or words[-1] in {".", ".."} else ""

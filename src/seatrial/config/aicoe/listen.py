@@ -17,11 +17,13 @@ from seatrial.config.aicoe.files import Files, joined, text_of
 from seatrial.config.aicoe.start import Start
 
 HERE: Final = "127.0.0.1"
-_BOUND: Final = re.compile(r"(?<![\w.])(?:0\.0\.0\.0|\*|\[::\]|\[::1\]|127\.0\.0\.1|localhost)?:(\d{2,5}|\$\$\{?PORT(?::?-\d+)?\}?)(?![\w.:])")
+_BOUND: Final = re.compile(
+    r"(?<![\w.])(?:0\.0\.0\.0|\*|\[::\]|\[::1\]|127\.0\.0\.1|localhost)?:(\d{2,5}|\$\$\{?PORT(?::?-\d+)?\}?)(?![\w.:])"
+)
 _ANYWHERE: Final = re.compile(r"(?<![\w.])0\.0\.0\.0(?![\w.])")
 _OPTION: Final = re.compile(r"(--?[\w.-]*port|-p)(=)(\S+)")
 _OPTIONS: Final = re.compile(r"--?[\w.-]*port|-p")
-_FROM_ENVIRONMENT: Final = re.compile(r"(?:environ|getenv|env)\b[^\n]{0,80}[\"']\w*PORT\w*[\"']")
+_FROM_ENVIRONMENT: Final = re.compile(r"(?:environ|getenv|env)\b[^\n]{0,80}[\"'](\w*PORT)[\"']")
 _PLAIN: Final = re.compile(r"[\w@%+=:,./${}-]+")
 _ADDED: Final[Mapping[str, Words]] = {
     "gunicorn": ("--bind", f"{HERE}:$PORT"),
@@ -78,7 +80,7 @@ def listening(start: Start, env: Mapping[str, str], files: Files) -> Listening:
     given, kept = _ports_in(env, start.ports)
     if start.shell:
         text = _in_text(start.shell.replace("$", "$$").replace("\0", ""), start.ports)
-        settings, note = ({}, "") if "$PORT" in text else (VARIABLES, _by_variables(start))
+        settings, note = ({}, "") if _names_port(text) else (VARIABLES, _by_variables(start))
         words: Words = ("sh", "-c", text)
     else:
         words, settings, note = _in_words(start, files)
@@ -87,11 +89,11 @@ def listening(start: Start, env: Mapping[str, str], files: Files) -> Listening:
 
 def _in_words(start: Start, files: Files) -> tuple[Words, Mapping[str, str], str]:
     """The words, variables that go before them, and a note."""
-    words = _with_options(tuple(_in_text(word, start.ports) for word in start.words), start.ports)
-    if any("$PORT" in word or "${PORT" in word for word in words):
+    words = _with_options(tuple(_in_text(word, start.ports) for word in start.words))
+    if any(map(_names_port, words)):
         return words, {}, ""
     program = posixpath.basename(words[0])
-    for at, name in enumerate(words[:3], 1):
+    for at, name in enumerate(words[:4], 1):
         pair = f"{posixpath.basename(words[at - 2])} {name}" if at > 1 else ""
         if pair in _LAST or (name in _LAST and at > 1):
             return (*words, *_LAST.get(pair, _LAST.get(name, ()))), {}, ""
@@ -104,16 +106,23 @@ def _in_words(start: Start, files: Files) -> tuple[Words, Mapping[str, str], str
     return words, VARIABLES, _by_variables(start)
 
 
+def _names_port(text: str) -> bool:
+    return "$PORT" in text or "${PORT" in text
+
+
 def _python(start: Start, words: Words, script: str, files: Files) -> tuple[Words, Mapping[str, str], str]:
     """A Python program: as it is where it reads its port from the environment, else with its own port redirected."""
     source = text_of(files, joined(start.folder, script))
-    if _FROM_ENVIRONMENT.search(source):
-        return words, VARIABLES, ""
+    read = set(_FROM_ENVIRONMENT.findall(source))
+    if "PORT" in read or read & VARIABLES.keys():
+        return words, {name: VARIABLES[name] for name in VARIABLES if name in read}, ""
+    if len(read) == 1:
+        return words, dict.fromkeys(read, "$PORT"), ""
     ports = ", ".join(map(str, start.ports))
     at = words.index(script)
     line = _REDIRECTED.replace("PORTS", f"({ports},)")
     note = f"{script} does not read its port from the environment: what it binds on {ports} is bound on $PORT instead"
-    return (*words[:at], "-c", line, *words[at:]), VARIABLES, note
+    return (*words[:at], "-c", line, *words[at:]), {}, note
 
 
 def _by_variables(start: Start) -> str:
@@ -142,13 +151,15 @@ def _in_text(text: str, ports: tuple[int, ...]) -> str:
     """Text with addresses, options and known ports in it replaced."""
     text = _BOUND.sub(f"{HERE}:$PORT", text) if "://" not in text else text
     text = _OPTION.sub(lambda found: f"{found[1]}=$PORT" if _is_number(found[3]) else found[0], text)
-    text = re.sub(rf"((?:^|\s)(?:{_OPTIONS.pattern})\s+)(?:\d{{2,5}}|\$\$\{{?PORT(?::?-\d+)?\}}?)(?![\w.:])", r"\1$PORT", text)
+    text = re.sub(
+        rf"((?:^|\s)(?:{_OPTIONS.pattern})\s+)(?:\d{{2,5}}|\$\$\{{?PORT(?::?-\d+)?\}}?)(?![\w.:])", r"\1$PORT", text
+    )
     for port in ports:
         text = re.sub(rf"(?<![\w.:$-]){port}(?![\w.:])", "$PORT", text)
     return _ANYWHERE.sub(HERE, text)
 
 
-def _with_options(words: Words, ports: tuple[int, ...]) -> Words:
+def _with_options(words: Words) -> Words:
     """Words in which what follows an option for a port is `$PORT`."""
     after = ("", *words)
     return tuple(

@@ -40,7 +40,10 @@ def not_honoured(environment: RuntimeEnvironment, system: System) -> Iterator[st
         yield f"{name} asks for CUDA {environment.cuda}; this machine has no NVIDIA driver"
     elif environment.cuda:
         yield f"{name} asks for CUDA {environment.cuda}; it gets what this machine's driver offers"
-    hardware = [environment.cpu_family and f"family {environment.cpu_family}", environment.cpu_model and f"model {environment.cpu_model}"]
+    hardware = [
+        environment.cpu_family and f"family {environment.cpu_family}",
+        environment.cpu_model and f"model {environment.cpu_model}",
+    ]
     if any(hardware):
         yield f"{name} asks for a CPU of {', '.join(filter(None, hardware))}; it runs on this machine's"
     if environment.platform and environment.platform != _platform():

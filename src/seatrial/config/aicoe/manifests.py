@@ -83,7 +83,9 @@ def _listed(files: Files, folder: str) -> Iterator[str]:
             for key in _LISTED:
                 for entry in _sequence(document.get(key)):
                     named = entry if isinstance(entry, str) else _mapping(entry).get("path")
-                    path = inside(posixpath.join(folder, named)) if isinstance(named, str) and "://" not in named else ""
+                    path = (
+                        inside(posixpath.join(folder, named)) if isinstance(named, str) and "://" not in named else ""
+                    )
                     if path:
                         yield path
 

@@ -1,8 +1,8 @@
-"""How an overlay starts, found without building its image: from its manifests, its Dockerfile, or the conventions of the
-Python source-to-image builder.
+"""How an overlay starts, found without building its image.
 
-The conventions (github.com/sclorg/s2i-python-container): `.s2i/environment` may name APP_SCRIPT, APP_FILE or APP_MODULE;
-without them an `app.sh` is run, else an `app.py`; else gunicorn serves APP_MODULE or `wsgi.py`; else Django's `manage.py`.
+Its manifests may say it, its Dockerfile, or the conventions of the Python source-to-image builder. These are
+(github.com/sclorg/s2i-python-container): `.s2i/environment` may name APP_SCRIPT, APP_FILE or APP_MODULE; without them an
+`app.sh` is run, else an `app.py`; else gunicorn serves APP_MODULE or `wsgi.py`; else Django's `manage.py` does.
 """
 
 import posixpath
@@ -21,7 +21,9 @@ SOURCE_ROOT: Final = "/opt/app-root/src"
 DOCKERFILES: Final = ("Dockerfile", "Containerfile")
 _ENVIRONMENT: Final = ".s2i/environment"
 _BUILDERS_RUN: Final = re.compile(r"(?:^|/)s2i/(?:bin/)?run$|/bin/run$|libexec/s2i/run$")
-_PROGRAMS: Final = re.compile(r"/(?:usr/(?:local/)?|opt/[^ ]*/|root/[^ ]*/|home/[^ ]*/|venv/|app/\.?venv/)?s?bin/([^/]+)")
+_PROGRAMS: Final = re.compile(
+    r"/(?:usr/(?:local/)?|opt/[^ ]*/|root/[^ ]*/|home/[^ ]*/|venv/|app/\.?venv/)?s?bin/([^/]+)"
+)
 _SHEBANG: Final = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(\S+)")
 
 
@@ -106,7 +108,7 @@ def _dockerfile(build: AicoeBuild, files: Files, strategy: str) -> str:
 
 def _dockerfile_start(path: str, manifest: Manifest, files: Files, packages: frozenset[str]) -> Start:
     image = read_dockerfile(text_of(files, path))
-    folder = _folder(image, path, files)
+    folder = _folder(image, files)
     common = Start(
         env=_own_variables(image),
         folder=folder,
@@ -115,6 +117,8 @@ def _dockerfile_start(path: str, manifest: Manifest, files: Files, packages: fro
         requirements=tuple(_located(word, image, files) for word in image.requirements),
     )
     entry, cmd = image.entrypoint, manifest.args or image.cmd
+    if isinstance(cmd, str) and _BUILDERS_RUN.search(cmd):
+        cmd = (cmd,)
     if isinstance(entry, str):
         return replace(common, shell=entry, how=f"ENTRYPOINT of {path}")
     if isinstance(cmd, str):
@@ -126,7 +130,10 @@ def _dockerfile_start(path: str, manifest: Manifest, files: Files, packages: fro
         conventional = source_start(files, {**image.env, **manifest.env}, packages, base=image.base)
         problem = f"{path} has no CMD or ENTRYPOINT, and images are not pulled to look into them"
         return replace(
-            conventional, env={**common.env, **conventional.env}, ports=common.ports, problem=conventional.problem and problem
+            conventional,
+            env={**common.env, **conventional.env},
+            ports=common.ports,
+            problem=conventional.problem and problem,
         )
     placed = tuple(_escaped(_located(word, image, files)) for word in words)
     return replace(common, words=_in_stack(placed), how=f"{'ENTRYPOINT' if entry else 'CMD'} of {path}")
@@ -138,7 +145,7 @@ def source_start(files: Files, env: Mapping[str, str], packages: frozenset[str],
     known = {**brought, **env}
     folder = joined(known.get("APP_HOME", ""))
     common = Start(env={key: value for key, value in brought.items() if key not in env}, folder=folder, base=base)
-    script, file, module = (known.get(key, "") for key in ("APP_SCRIPT", "APP_FILE", "APP_MODULE"))
+    script, file, module = (_escaped(known.get(key, "")) for key in ("APP_SCRIPT", "APP_FILE", "APP_MODULE"))
     if not (script or file or module):
         script, file = (name if has(files, joined(folder, name)) else "" for name in ("app.sh", "app.py"))
     if script:
@@ -158,7 +165,7 @@ def _served(common: Start, module: str, known: Mapping[str, str], files: Files, 
     if not module and has(files, joined(folder, "wsgi.py")):
         module = "wsgi"
     if module and (not packages or "gunicorn" in packages):
-        settings = ("--config", known["APP_CONFIG"]) if known.get("APP_CONFIG") else ()
+        settings = ("--config", _escaped(known["APP_CONFIG"])) if known.get("APP_CONFIG") else ()
         return replace(common, words=("gunicorn", *settings, module), how=f"gunicorn serves {module}")
     if module and has(files, joined(folder, f"{module}.py")):
         return replace(common, words=("python", f"{module}.py"), how=f"{module}.py is run: its stack has no gunicorn")
@@ -166,13 +173,19 @@ def _served(common: Start, module: str, known: Mapping[str, str], files: Files, 
         return replace(common, words=("python", "manage.py", "runserver"), how="Django's manage.py serves it")
     if module:
         return replace(common, problem=f"APP_MODULE is {module}, but its stack has no gunicorn to serve it")
-    return replace(common, problem="there is no app.sh, app.py, wsgi.py or manage.py, and .s2i/environment names no other")
+    return replace(
+        common, problem="there is no app.sh, app.py, wsgi.py or manage.py, and .s2i/environment names no other"
+    )
 
 
 def _builder_environment(files: Files) -> dict[str, str]:
     """`.s2i/environment`: NAME=value lines."""
     pairs = (line.strip().partition("=") for line in text_of(files, _ENVIRONMENT).replace("\0", "").splitlines())
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals and re.fullmatch(r"[A-Za-z_]\w*", key.strip())}
+    return {
+        key.strip(): value.strip()
+        for key, equals, value in pairs
+        if equals and re.fullmatch(r"[A-Za-z_]\w*", key.strip())
+    }
 
 
 def _interpreter(script: str) -> str:
@@ -182,10 +195,12 @@ def _interpreter(script: str) -> str:
     return program if program in {"sh", "bash", "python", "python3"} else "sh"
 
 
-def _folder(image: Image, path: str, files: Files) -> str:
+def _folder(image: Image, files: Files) -> str:
     """The one folder of the project that is copied to the working directory; empty where that is the project itself."""
     workdir = image.workdir or "/"
-    sources = [inside(source) for froms, to in image.copies if to.rstrip("/") == workdir.rstrip("/") for source in froms]
+    sources = [
+        inside(source) for froms, to in image.copies if to.rstrip("/") == workdir.rstrip("/") for source in froms
+    ]
     folders = {source for source in sources if source and not has(files, source) and files.names(source)}
     whole = any(not source for source in sources)
     return folders.pop() if len(folders) == 1 and not whole else ""
@@ -210,7 +225,7 @@ def _located(word: str, image: Image, files: Files) -> str:
 
 def _within(place: str, image: Image, files: Files) -> str:
     """A path of the project, counted from where the command starts."""
-    folder = _folder(image, "", files)
+    folder = _folder(image, files)
     return posixpath.relpath(place, folder) if folder else place
 
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from seatrial.records import AttributionEffect, Comparison, DeploymentReport, Report, Verdict
 from seatrial.trial.report import mermaid, tables
+from seatrial.trial.report.tables import FigureBook
 from seatrial.wording import text
 from seatrial.wording.inert import SIGNS, code, details, prose, summary_text, table
 
 _COLUMNS = 6
 
 
-def families(report: Report, level: int) -> str:
+def families(book: FigureBook, level: int) -> str:
     """One table per family; at level 1 only the gated metrics, at level 2 only their signs."""
-    parts = [_family(family, level) for family in tables.family_tables(report)]
+    parts = [_family(family, level) for family in book.families]
     shown = [part for part in parts if part]
     if not shown:
         return ""
@@ -90,25 +91,25 @@ def _effect(effect: AttributionEffect | None) -> str:
     return prose(shown.difference) + under + (f"<br><sub>{prose(effect.note)}</sub>" if effect.note else "")
 
 
-def slices(report: Report, level: int) -> str:
+def slices(book: FigureBook, level: int) -> str:
     """The sliced metrics with their fairness gaps, folded; at level 1 only the judged ones."""
     blocks = [
-        _slice_block(d.name, column, [c for c in found if not level or c.verdict is not None])
-        for d in report.deployments
+        _slice_block(book, d.name, column, [c for c in found if not level or c.verdict is not None])
+        for d in book.report.deployments
         for column, found in tables.slice_groups(d).items()
     ]
     shown = [block for block in blocks if block]
     return "### Slices\n\n" + "\n\n".join(shown) if shown and level < 2 else ""  # noqa: PLR2004 - the last level
 
 
-def _slice_block(deployment: str, column: str, found: Sequence[Comparison]) -> str:
+def _slice_block(book: FigureBook, deployment: str, column: str, found: Sequence[Comparison]) -> str:
     if not found:
         return ""
     metrics = list(dict.fromkeys(c.metric for c in found))
     names = list(dict.fromkeys(c.slice for c in found))
     by_key = {(c.slice, c.metric): c for c in found}
     lines = [
-        [_slice_name(name, by_key, metrics), *(_slice_entry(by_key.get((name, metric))) for metric in metrics)]
+        [_slice_name(name, by_key, metrics), *(_slice_entry(book, by_key.get((name, metric))) for metric in metrics)]
         for name in names
     ]
     told = f"<code>{summary_text(deployment)}</code> by <code>{summary_text(column)}</code>{_signs(found)}"
@@ -123,8 +124,8 @@ def _slice_name(name: str, by_key: dict[tuple[str, str], Comparison], metrics: S
     return f"{code(value)}<br><sub>{samples:,} requests</sub>" if samples else code(value)
 
 
-def _slice_entry(comparison: Comparison | None) -> str:
-    return _entry(tables.entry(comparison)) if comparison else text.MISSING
+def _slice_entry(book: FigureBook, comparison: Comparison | None) -> str:
+    return _entry(book.entry(comparison)) if comparison else text.MISSING
 
 
 def _signs(found: Sequence[Comparison]) -> str:
@@ -144,22 +145,22 @@ def charts(report: Report, level: int) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def every_figure(report: Report, level: int) -> str:
+def every_figure(book: FigureBook, level: int) -> str:
     """Every comparison of every deployment with what it was held to, folded."""
     if level:
         return ""
     blocks = [
-        details(f"Every figure of <code>{summary_text(d.name)}</code>", _figures(d))
-        for d in report.deployments
+        details(f"Every figure of <code>{summary_text(d.name)}</code>", _figures(book, d))
+        for d in book.report.deployments
         if d.comparisons
     ]
     return "\n\n".join(blocks)
 
 
-def _figures(deployment: DeploymentReport) -> str:
+def _figures(book: FigureBook, deployment: DeploymentReport) -> str:
     lines = []
     for comparison in deployment.comparisons:
-        shown = text.figures(comparison)
+        shown = book.figures(comparison)
         sign = f"{SIGNS[comparison.verdict]} {comparison.verdict.value}" if comparison.verdict is not None else ""
         name = text.metric_name(comparison.metric, comparison.slice)
         difference = " ".join(

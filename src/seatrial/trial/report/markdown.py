@@ -1,83 +1,83 @@
 """`report.md`: the report as a comment of a pull request.
 
 Verdict first, then tables, details folded. GitHub takes 65,536 characters; a longer report gives up its details in the
-order of `_GIVES_WAY`, the verdict and the tables of metrics last, and says so.
+order of `GIVES_WAY`, the verdict and the tables of metrics last, and says so. A comment on a forge stands on the same
+parts (`report_parts`), with its own beside them.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
 
 from seatrial.records import Report
-from seatrial.trial.report import figures, sections
+from seatrial.trial.report import figures, sections, textcharts
+from seatrial.trial.report.tables import FigureBook
+from seatrial.wording.fit import Layout, Render, fit
+from seatrial.wording.unfold import unfolded
 
 LIMIT = 65_536
-
-
-class _Section(NamedTuple):
-    """One section: how it is rendered and how many shorter forms it has."""
-
-    render: Callable[[Report, int], str]
-    levels: int
-
-
-_SECTIONS = {
-    "verdict": _Section(sections.verdict, 1),
-    "deployments": _Section(sections.deployments, 1),
-    "failures": _Section(sections.failures, 3),
-    "families": _Section(figures.families, 2),
-    "charts": _Section(figures.charts, 2),
-    "tests": _Section(sections.tests, 2),
-    "slices": _Section(figures.slices, 2),
-    "attribution": _Section(figures.attribution, 1),
-    "changes": _Section(sections.changes, 3),
-    "stacks": _Section(sections.stacks, 2),
-    "every_figure": _Section(figures.every_figure, 1),
-    "cells": _Section(sections.cells, 1),
-    "facts": _Section(sections.facts, 1),
-}
-_GIVES_WAY = (
-    "every_figure", "cells", "charts", "slices", "changes", "stacks", "failures", "tests", "changes", "charts", "failures",
-    "slices", "stacks", "facts", "tests", "attribution", "changes", "failures", "verdict", "deployments", "families", "families",
+_ORDER = (
+    "verdict", "deployments", "failures", "families", "charts", "tests", "slices", "attribution", "changes", "stacks",
+    "every_figure", "cells", "facts",
 )  # fmt: skip
+_SECTIONS: dict[str, Callable[[Report, int], str]] = {
+    "verdict": sections.verdict,
+    "deployments": sections.deployments,
+    "failures": sections.failures,
+    "charts": figures.charts,
+    "tests": sections.tests,
+    "attribution": figures.attribution,
+    "changes": sections.changes,
+    "stacks": sections.stacks,
+    "cells": sections.cells,
+    "facts": sections.facts,
+}
+_FIGURES: dict[str, Callable[[FigureBook, int], str]] = {
+    "families": figures.families,
+    "slices": figures.slices,
+    "every_figure": figures.every_figure,
+}
+DETAILS_GIVE_WAY = (
+    "every_figure", "cells", "charts", "slices", "changes", "stacks", "failures", "tests", "changes", "charts", "failures",
+    "slices", "stacks", "facts", "tests", "attribution", "changes", "failures",
+)  # fmt: skip
+VERDICT_GIVES_WAY = ("verdict", "deployments", "families", "families")
+LINES_THAT_STAY = ("verdict", "deployments", "families")
 _SHORTENED = "<sub>Shortened to fit; report.html and report.json of this run hold everything.</sub>"
 
 
-def render_markdown(report: Report, *, limit: int | None = LIMIT) -> str:
+def render_markdown(report: Report, *, limit: int | None = LIMIT, mermaid: bool = True, details: bool = True) -> str:
     """The report as Markdown (GitHub's flavour).
 
     Args:
         report: the record.
         limit: most bytes of UTF-8 that the result may have; None for no bound.
+        mermaid: whether charts are drawn by Mermaid; they are text otherwise.
+        details: whether details may be folded.
     """
-    levels = dict.fromkeys(_SECTIONS, 0)
-    rendered = {name: section.render(report, 0) for name, section in _SECTIONS.items()}
-    whole = _join(rendered)
-    if limit is None or _size(whole) <= limit:
-        return whole
-    for name in _GIVES_WAY:
-        levels[name] += 1
-        rendered[name] = _SECTIONS[name].render(report, levels[name])
-        shortened = _join({**rendered, "shortened": _SHORTENED})
-        if _size(shortened) <= limit:
-            return shortened
-    return _cut(rendered, limit)
+    parts = {
+        **report_parts(report, mermaid=mermaid, details=details),
+        "shortened": lambda level: _SHORTENED if level else "",
+    }
+    layout = Layout(
+        parts=parts,
+        gives_way=(*DETAILS_GIVE_WAY, *VERDICT_GIVES_WAY),
+        note="shortened",
+        by_lines=LINES_THAT_STAY,
+    )
+    return fit(layout, limit)
 
 
-def _join(rendered: dict[str, str]) -> str:
-    return "\n\n".join(part for part in rendered.values() if part) + "\n"
+def report_parts(report: Report, *, mermaid: bool = True, details: bool = True) -> dict[str, Render]:
+    """The parts of the report by name, in order, each at several lengths."""
+    book = FigureBook(report)
+    drawn = _SECTIONS if mermaid else {**_SECTIONS, "charts": textcharts.charts}
+    found: dict[str, Render] = {
+        **{name: partial(render, report) for name, render in drawn.items()},
+        **{name: partial(render, book) for name, render in _FIGURES.items()},
+    }
+    parts = {name: found[name] for name in _ORDER}
+    return parts if details else {name: _laid_open(render) for name, render in parts.items()}
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
-
-
-def _cut(rendered: dict[str, str], limit: int) -> str:
-    """Whole lines of the verdict and its tables for as long as they fit: every line of a table stands by itself."""
-    room = limit - _size(_SHORTENED) - 3
-    kept: list[str] = []
-    for line in _join({name: rendered[name] for name in ("verdict", "deployments", "families")}).split("\n"):
-        room -= _size(line) + 1
-        if room < 0:
-            break
-        kept.append(line)
-    return "\n".join([*kept, "", _SHORTENED, ""])
+def _laid_open(render: Render) -> Render:
+    return lambda level: unfolded(render(level))

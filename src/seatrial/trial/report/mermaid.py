@@ -9,22 +9,30 @@ from seatrial.wording import text, verdicts
 from seatrial.wording.inert import fence, label
 
 _LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+LEVEL_NAMES = tuple(f"p{100 * level:g}" for level in _LEVELS)
 _MOST = 12
 _BASELINE, _CANDIDATE = "#8b98ab", "#2f74e0"
 
 
 def margins(report: Report) -> str:
     """How much of its margin each gate used, as bars, the fullest first; empty where none got worse at all."""
+    found = fullest_margins(report)
+    if not found:
+        return ""
+    shares = [100 * min(max(share, 0.0), 3.0) for _, share in found]
+    title = "Margin used, in percent (0: not worse, over 100: worse than allowed)"
+    return _xychart(title, [name for name, _ in found], "percent", [("bar", shares)], horizontal=True)
+
+
+def fullest_margins(report: Report) -> tuple[tuple[str, float], ...]:
+    """The gates that used most of their margins, with their shares, the fullest first; none where none got worse at all."""
     judged = [c for d in report.deployments for c in verdicts.gates(d) if not c.slice]
     worse = [(share, c) for c in judged if (share := margin_share(c)) is not None]
     fullest = sorted(worse, key=lambda pair: -pair[0])[:_MOST]
     if not fullest or fullest[0][0] <= 0:
-        return ""
+        return ()
     several = len(report.deployments) > 1
-    names = [f"{c.deployment} {c.metric}" if several else c.metric for _, c in fullest]
-    shares = [100 * min(max(share, 0.0), 3.0) for share, _ in fullest]
-    title = "Margin used, in percent (0: not worse, over 100: worse than allowed)"
-    return _xychart(title, names, "percent", [("bar", shares)], horizontal=True)
+    return tuple((f"{c.deployment} {c.metric}" if several else c.metric, share) for share, c in fullest)
 
 
 def margin_share(comparison: Comparison) -> float | None:
@@ -38,14 +46,20 @@ def margin_share(comparison: Comparison) -> float | None:
 
 def latency(deployment: DeploymentReport) -> str:
     """The latency quantiles of baseline and candidate as two lines; empty where one of them has none."""
-    pair = [_latency_of(deployment, role) for role in (Role.BASELINE, Role.CANDIDATE)]
-    curves = [[_at(summary, level) for level in _LEVELS] for summary in pair if summary is not None]
-    if len(curves) != len(pair):
+    curves = [curve for _, curve in latency_curves(deployment)]
+    if not curves:
         return ""
     scale = text.scale_for("s", [max(curve) for curve in curves])
     lines = [("line", [value / scale.factor for value in curve]) for curve in curves]
-    levels = [f"p{100 * level:g}" for level in _LEVELS]
-    return _xychart(f"{label(deployment.name)}: latency (baseline grey, candidate blue)", levels, scale.suffix, lines)
+    title = f"{label(deployment.name)}: latency (baseline grey, candidate blue)"
+    return _xychart(title, LEVEL_NAMES, scale.suffix, lines)
+
+
+def latency_curves(deployment: DeploymentReport) -> tuple[tuple[Role, list[float]], ...]:
+    """The latencies of baseline and candidate at the levels of `LEVEL_NAMES`; empty where one of them has none."""
+    pair = [(role, _latency_of(deployment, role)) for role in (Role.BASELINE, Role.CANDIDATE)]
+    curves = tuple((role, [_at(found, level) for level in _LEVELS]) for role, found in pair if found is not None)
+    return curves if len(curves) == len(pair) else ()
 
 
 def _latency_of(deployment: DeploymentReport, role: Role) -> LatencySummary | None:

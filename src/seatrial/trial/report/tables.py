@@ -5,8 +5,9 @@ terminal and for notices, is `seatrial.wording.rows`.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from seatrial.records import (
     AttributionEffect,
@@ -74,42 +75,72 @@ class FamilyTable:
         )
 
 
-def entry(comparison: Comparison) -> Entry:
-    """One comparison, ready to be laid out."""
-    return Entry(comparison=comparison, figures=text.figures(comparison), symbol=text.symbol(comparison.verdict))
+class FigureBook:
+    """A report with the figures of its comparisons as text, each of which is made once however often it is shown.
+
+    Args:
+        report: the record.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._made: dict[int, Figures] = {}
+
+    @cached_property
+    def families(self) -> tuple[FamilyTable, ...]:
+        """One table per family that has any figure, without the slices; a deployment that broke keeps its row."""
+        made = (_family_table(self, family, title) for family, title in text.FAMILIES.items())
+        return tuple(table for table in made if table.columns)
+
+    def figures(self, comparison: Comparison) -> Figures:
+        """One of the report's own comparisons as text."""
+        made = self._made.get(id(comparison))
+        if made is None:
+            made = self._made[id(comparison)] = text.figures(comparison)
+        return made
+
+    def entry(self, comparison: Comparison) -> Entry:
+        """One of the report's own comparisons, ready to be laid out."""
+        symbol = text.symbol(comparison.verdict)
+        return Entry(comparison=comparison, figures=self.figures(comparison), symbol=symbol)
 
 
 def family_tables(report: Report) -> tuple[FamilyTable, ...]:
-    """One table per family that has any figure, without the slices; a deployment that broke keeps its row."""
-    return tuple(
-        table for family, title in text.FAMILIES.items() if (table := _family_table(report, family, title)).columns
-    )
+    """`FigureBook.families` of a report that is shown once."""
+    return FigureBook(report).families
 
 
-def _family_table(report: Report, family: Family, title: str) -> FamilyTable:
-    found = [c for d in report.deployments for c in d.comparisons if c.family is family and not c.slice]
+def _family_table(book: FigureBook, family: Family, title: str) -> FamilyTable:
+    deployments = book.report.deployments
+    own = [
+        {c.metric: c for c in deployment.comparisons if c.family is family and not c.slice}
+        for deployment in deployments
+    ]
+    found = [comparison for by_name in own for comparison in by_name.values()]
     gated = {c.metric for c in found if c.verdict is not None}
     names = sorted(dict.fromkeys(c.metric for c in found), key=lambda name: name not in gated)
-    columns = tuple(Column(metric=name, gated=name in gated, held=_shared_held(found, name)) for name in names)
-    return FamilyTable(
-        family=family,
-        title=title,
-        columns=columns,
-        rows=tuple(_family_row(deployment, family, names) for deployment in report.deployments),
+    rows = tuple(
+        _family_row(deployment, [book.entry(by_name[name]) if name in by_name else None for name in names])
+        for deployment, by_name in zip(deployments, own, strict=True)
     )
+    columns = (
+        Column(metric=name, gated=name in gated, held=_shared_held(row.entries[index] for row in rows))
+        for index, name in enumerate(names)
+    )
+    return FamilyTable(family=family, title=title, columns=tuple(columns), rows=rows)
 
 
-def _shared_held(found: Sequence[Comparison], metric: str) -> str:
-    held = {text.figures(c).held for c in found if c.metric == metric and c.gate is not None and c.verdict is not None}
+def _shared_held(entries: Iterable[Entry | None]) -> str:
+    """What a column's gates are held to, where that is the same for all."""
+    judged = [each for each in entries if each is not None and each.comparison.verdict is not None]
+    held = {each.figures.held for each in judged if each.comparison.gate is not None}
     return held.pop() if len(held) == 1 else ""
 
 
-def _family_row(deployment: DeploymentReport, family: Family, names: Sequence[str]) -> FamilyRow:
-    by_name = {c.metric: c for c in deployment.comparisons if c.family is family and not c.slice}
-    entries = tuple(entry(by_name[name]) if name in by_name else None for name in names)
+def _family_row(deployment: DeploymentReport, entries: Sequence[Entry | None]) -> FamilyRow:
     failed = next((cell for cell in deployment.cells if cell.result.failure is not None), None)
     broken = failed_at(failed.result.failure) if failed is not None and not any(entries) else ""
-    return FamilyRow(deployment=deployment.name, verdict=deployment.verdict, entries=entries, broken=broken)
+    return FamilyRow(deployment=deployment.name, verdict=deployment.verdict, entries=tuple(entries), broken=broken)
 
 
 def slice_groups(deployment: DeploymentReport) -> dict[str, tuple[Comparison, ...]]:
