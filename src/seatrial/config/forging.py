@@ -16,12 +16,20 @@ def to_forge(given: ForgeInput | None) -> ForgeSpec | None:
         raise InvalidError(("forge", "url"), f"where the {given.kind.value} is isn't said", "add forge.url: https://…")
     if given.reports_url and not given.reports:
         raise InvalidError(("forge", "reports_url"), "there are no reports to link", "add forge.reports: FOLDER")
+    if (given.app is None) != (given.key is None):
+        raise InvalidError(
+            ("forge",), "a GitHub App has an id and a key, and one of them is missing", "add forge.app and forge.key"
+        )
+    if given.app and given.kind is not ForgeKind.GITHUB:
+        raise InvalidError(("forge", "app"), f"{given.kind.value} has no Apps", "use a token there")
     return ForgeSpec(
         kind=given.kind,
         url=url,
         token=given.token or "",
         repository=given.repository or "",
         api=given.api or "",
+        app=given.app or "",
+        key=given.key or "",
         reports=given.reports or "",
         reports_url=given.reports_url or "",
     )

@@ -530,6 +530,13 @@ class ForgeInput(Strict):
     )
     repository: RepositoryName | None = Field(None, description="`owner/name`. Default: that of git's remote `origin`.")
     api: Url | None = Field(None, description="Root of its API, where that can't be told from the URL.")
+    app: Annotated[str, BeforeValidator(str), Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
+        None,
+        description="Id or client id of a GitHub App that acts in place of a token: the way to check runs for a bot.",
+    )
+    key: Text | None = Field(
+        None, description="File with the App's private key, or `${NAME}` of a variable that holds it."
+    )
     reports: Text | None = Field(
         None,
         description="Where `--publish` copies full reports to: a folder, or `s3://bucket/prefix`. Default: nowhere.",

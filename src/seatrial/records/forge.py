@@ -23,6 +23,8 @@ class ForgeSpec:
         token: as written; `${NAME}` refers to the caller's environment. Empty: the usual variable of its kind.
         repository: `owner/name`, of a group on GitLab `group/subgroup/name`; empty: that of git's remote `origin`.
         api: root of its API, where that can't be told from `url`; empty otherwise.
+        app: id of a GitHub App that acts instead of a token's account; empty: a token does.
+        key: file with that App's private key (PEM), or `${NAME}` of a variable that holds the key itself.
         reports: where full reports are copied to: a folder, or `s3://bucket/prefix`; empty: nowhere.
         reports_url: under which people reach them; empty: they are not linked.
     """
@@ -32,6 +34,8 @@ class ForgeSpec:
     token: str = ""
     repository: str = ""
     api: str = ""
+    app: str = ""
+    key: str = ""
     reports: str = ""
     reports_url: str = ""
 
