@@ -15,18 +15,21 @@ from seatrial.cli import (
     doctor,
     gateway,
     history,
+    importing,
     init,
     judge,
     ledger,
     models,
     notify,
     promote,
+    publish,
     release,
     resume,
     server,
     sync,
     telemetry,
     trial,
+    worker,
 )
 
 USAGE, BROKEN, INTERRUPTED = 2, 4, 130
@@ -42,7 +45,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init.init)
+app.add_typer(importing.app, name="import")
 app.command("trial")(trial.trial)
+app.command("publish")(publish.publish)
 app.command("runs")(history.runs)
 app.command("show")(history.show)
 app.command("compare")(history.compare)
@@ -55,6 +60,7 @@ app.command("deploy")(deploy.deploy)
 app.add_typer(deploy.app, name="deployments")
 app.add_typer(release.app, name="release")
 app.command("server")(server.server)
+app.command("worker")(worker.worker)
 app.add_typer(gateway.app, name="gateway")
 app.command("sync")(sync.sync)
 app.add_typer(telemetry.app, name="telemetry")
@@ -107,7 +113,7 @@ def main() -> None:
         sys.exit(_explained(error))
 
 
-_MODELS = frozenset({"deploy", "deployments", "gateway", "notify", "promote", "release", "resume", "server"})
+_MODELS = frozenset({"deploy", "deployments", "gateway", "notify", "promote", "release", "resume", "server", "worker"})
 
 
 def _extra() -> str:

@@ -22,6 +22,7 @@ _FOREIGN: Final[Mapping[str, Callable[[Files, str, System], Converted]]] = {
     **dict.fromkeys(AICOE_NAMES, convert_aicoe),
     THOTH_NAME: convert_thoth,
 }
+_MOST_BYTES: Final = 16 << 20
 NAMES: Final = (CONFIG_NAME, *_FOREIGN)
 
 
@@ -68,10 +69,13 @@ class Folder:
         self._root = folder.resolve()
 
     def read(self, path: str) -> bytes | None:
-        """The contents of a file."""
+        """The contents of a file, and of a very large one the beginning."""
         place = self._place(path)
         try:
-            return place.read_bytes() if place is not None and place.is_file() else None
+            if place is None or not place.is_file():
+                return None
+            with place.open("rb") as file:
+                return file.read(_MOST_BYTES)
         except OSError:
             return None
 

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seatrial.config import CONFIG_NAME, load_project, read_project
+from seatrial.config import CONFIG_NAME, load_with_notes, read_project
+from seatrial.config.foreign import ConfigText, find_config
 from seatrial.records import Axis, Change, Project, Report, Run, RunKind, RunState, SeatrialError, UsageError, Verdict
 from seatrial.trial.build.commands import StoppedError
 from seatrial.trial.change.checkout import prune
 from seatrial.trial.change.find import find_change, mixed_version
-from seatrial.trial.change.git import Repository, open_repository
+from seatrial.trial.change.git import Repository, TreeFiles, open_repository
 from seatrial.trial.change.versions import WORKTREE
 from seatrial.trial.plan import make_plan
 from seatrial.trial.planned import Planned
@@ -145,7 +146,7 @@ def _run_stages(stages: Stages) -> bool:
 def plan_trial(request: TrialRequest, tools: Tools) -> Planned:
     """Find the change and plan the cells; nothing is started. Raises UsageError."""
     repository = open_repository(tools.project)
-    working = load_project(tools.project)
+    working, left = load_with_notes(tools.project)
     axes = axis_patterns(working)
     change = find_change(
         repository,
@@ -155,13 +156,15 @@ def plan_trial(request: TrialRequest, tools: Tools) -> Planned:
         axes=axes,
         config_base=working.base,
     )
-    project = working if request.head == WORKTREE else _project_of(repository, change.candidate.tree, working)
+    project = working
+    if request.head != WORKTREE:
+        project, left = _project_of(repository, change.candidate.tree, working)
     baseline, note = _baseline_project(repository, change, project)
     mixed = {}
     if request.attribute and len(change.changed_axes) > 1:
         mixed = {axis: mixed_version(repository, change, {axis}, axes) for axis in change.changed_axes}
     plan = make_plan(change, project, baseline, only=request.only, mixed=mixed)
-    notes = (*((note,) if note else ()), *_attribution_notes(request, change))
+    notes = (*((note,) if note else ()), *left, *_attribution_notes(request, change))
     return Planned(project=project, repository=repository, change=change, plan=replace(plan, notes=notes))
 
 
@@ -176,12 +179,13 @@ def axis_patterns(project: Project) -> Mapping[Axis, tuple[str, ...]]:
     }
 
 
-def _project_of(repository: Repository, tree: str | None, otherwise: Project) -> Project:
-    """The configuration in a version's own files. Raises UsageError if it has none or a wrong one."""
-    text = _config_text(repository, tree)
-    if text is None:
+def _project_of(repository: Repository, tree: str | None, otherwise: Project) -> tuple[Project, tuple[str, ...]]:
+    """The configuration in a version's own files, and what was left out of it. Raises UsageError if it has none or a wrong one."""
+    found = _config_of(repository, tree)
+    if found is None:
         raise UsageError(f"this revision has no {CONFIG_NAME}", where="--head", remedy="name a revision that has one")
-    return read_project(text, where=f"{CONFIG_NAME} of the candidate", default_name=otherwise.name)
+    project = read_project(found.text, where=f"{found.name} of the candidate", default_name=otherwise.name)
+    return project, found.notes
 
 
 def _baseline_project(repository: Repository, change: Change, candidate: Project) -> tuple[Project, str]:
@@ -208,20 +212,26 @@ def own_project(
     Returns:
         The configuration, and the note that says why it isn't the version's own; empty where it is.
     """
-    text = _config_text(repository, tree)
-    if text is None:
-        return otherwise, f"{whose} has no {CONFIG_NAME}: it is started as {as_in} says"
+    found = None
     try:
-        return read_project(text, where=f"{CONFIG_NAME} of {whose}", default_name=otherwise.name), ""
+        found = _config_of(repository, tree)
+        if found is None:
+            return otherwise, f"{whose} has no {CONFIG_NAME}: it is started as {as_in} says"
+        own = read_project(found.text, where=f"{found.name} of {whose}", default_name=otherwise.name)
     except UsageError as error:
-        return otherwise, f"{whose}'s {CONFIG_NAME} can't be read ({error.what}): it is started as {as_in} says"
+        name = error.where.partition(":")[0] if found is None else found.name
+        return otherwise, f"{whose}'s {name} can't be read ({error.what}): it is started as {as_in} says"
+    if found.name != CONFIG_NAME and not _names(own) & _names(otherwise):
+        return otherwise, f"{whose}'s {found.name} starts none of these deployments: it is started as {as_in} says"
+    return own, ""
 
 
-def _config_text(repository: Repository, tree: str | None) -> str | None:
-    if tree is None:
-        return None
-    raw = repository.git.read(tree, repository.within(CONFIG_NAME))
-    return None if raw is None else raw.decode(errors="replace")
+def _names(project: Project) -> set[str]:
+    return {deployment.name for deployment in project.deployments}
+
+
+def _config_of(repository: Repository, tree: str | None) -> ConfigText | None:
+    return None if tree is None else find_config(TreeFiles(repository, tree))
 
 
 def _attribution_notes(request: TrialRequest, change: Change) -> tuple[str, ...]:

@@ -53,11 +53,12 @@ class Manifest:
 
 def read_manifests(files: Files, folders: Sequence[str]) -> Manifest:
     """What the first of these folders that has manifests says; nothing where none has."""
-    for folder in folders:
-        found = _read_folder(files, folder, Manifest(), 0)
+    found = Manifest()
+    for folder in dict.fromkeys(folders):
+        found = _read_folder(files, folder, Manifest(notes=found.notes), 0)
         if found.files:
-            return found
-    return Manifest()
+            break
+    return replace(found, notes=tuple(dict.fromkeys(found.notes)))
 
 
 def _read_folder(files: Files, folder: str, below: Manifest, depth: int) -> Manifest:

@@ -13,12 +13,13 @@ import re
 import sysconfig
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from seatrial.records import StackSpec, UsageError
+from seatrial.trial.build.pipfile import Pinned, read_pipfile, read_pipfile_lock
 
 _FORMAT: Final = 1
 _DETECTED: Final = ("pylock.toml", "uv.lock", "requirements.txt", "pyproject.toml")
@@ -36,6 +37,8 @@ class Kind(StrEnum):
     UV_LOCK = "uv.lock"
     PYLOCK = "pylock"
     PYPROJECT = "pyproject"
+    PIPFILE = "pipfile"
+    PIPFILE_LOCK = "pipfile.lock"
     NAMED = "named"
 
 
@@ -50,6 +53,7 @@ class Declaration:
         extra: requirements installed besides.
         local: whether it contains folders of the project.
         digest: `sha256:…` of everything that determines it.
+        requirements: the lines of a requirements file that says the same, for a form that uv does not read.
     """
 
     kind: Kind
@@ -58,6 +62,7 @@ class Declaration:
     extra: tuple[str, ...]
     local: bool
     digest: str
+    requirements: tuple[str, ...] | None = None
 
     @property
     def folder(self) -> Path:
@@ -89,7 +94,7 @@ def declare(file: Path, *, python: str | None, salt: str, extra: tuple[str, ...]
     """What `file` declares.
 
     Args:
-        file: requirements.txt, uv.lock, pylock.toml or pyproject.toml.
+        file: requirements.txt, uv.lock, pylock.toml, pyproject.toml, Pipfile.lock or Pipfile.
         python: version asked for; None: `.python-version` beside the file, else `requires-python`, else the running one.
         salt: stands for the project's files; counts only if the stack contains folders of the project.
         extra: requirements installed besides.
@@ -100,14 +105,19 @@ def declare(file: Path, *, python: str | None, salt: str, extra: tuple[str, ...]
     kind = _kind(file)
     contents = _Contents()
     wanted = python or _pinned_python(file.parent)
+    pinned = None
     if kind is Kind.REQUIREMENTS:
         contents.add_requirements(file)
+    elif kind in {Kind.PIPFILE, Kind.PIPFILE_LOCK}:
+        pinned = _add_pipfile(contents, kind, file)
+        wanted = wanted or pinned.python
     else:
         required = _add_toml(contents, kind, file)
         wanted = wanted or required
     if (settings := file.parent / "uv.toml").is_file():
         contents.add(settings)
-    return _declaration(kind, file, wanted, extra, contents, salt)
+    declaration = _declaration(kind, file, wanted, extra, contents, salt)
+    return replace(declaration, requirements=None if pinned is None else pinned.requirements)
 
 
 def declare_named(requirements: tuple[str, ...]) -> Declaration:
@@ -235,6 +245,19 @@ def _add_toml(contents: _Contents, kind: Kind, file: Path) -> str | None:
     return _text(project_table.get("requires-python"))
 
 
+def _add_pipfile(contents: _Contents, kind: Kind, file: Path) -> Pinned:
+    """Take what pipenv wrote, or reads, in; as requirements, and with the Python that it asks for."""
+    read = read_pipfile if kind is Kind.PIPFILE else read_pipfile_lock
+    try:
+        pinned = read(contents.add(file), file.parent)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{file.name} is malformed: {error}", where=str(file), remedy="mend it, or lock again"
+        ) from None
+    contents.local = pinned.local
+    return pinned
+
+
 def _parse(file: Path, data: bytes) -> Mapping[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8"))
@@ -281,12 +304,14 @@ def _kind(file: Path) -> Kind:
         return Kind.PYPROJECT
     if re.fullmatch(r"pylock(\.[^.]+)?\.toml", file.name):
         return Kind.PYLOCK
+    if file.name in {"Pipfile", "Pipfile.lock"}:
+        return Kind.PIPFILE if file.name == "Pipfile" else Kind.PIPFILE_LOCK
     if file.suffix in {".txt", ".in"}:
         return Kind.REQUIREMENTS
     raise UsageError(
         f"a stack can't be read from {file.name}",
         where=str(file),
-        remedy="name a requirements.txt, uv.lock, pylock.toml or pyproject.toml, or `host`",
+        remedy="name a requirements.txt, uv.lock, pylock.toml, pyproject.toml or Pipfile.lock, or `host`",
     )
 
 

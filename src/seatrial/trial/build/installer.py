@@ -46,7 +46,13 @@ def uv_commands(wanted: Declaration, env: Path, *, uv: str) -> list[tuple[str, .
         sync = ("sync", *quiet, "--frozen", "--no-install-project", "--no-dev", "--no-editable", "--compile-bytecode")
         more = [(*install, *wanted.extra)] if wanted.extra else []
         return [create, (uv, *sync, *refresh, "--python", str(env / "bin" / "python")), *more]
-    return [create, (*install, *refresh, "-r", str(wanted.file), *wanted.extra)]
+    file = wanted.file if wanted.requirements is None else translated(env)
+    return [create, (*install, *refresh, "-r", str(file), *wanted.extra)]
+
+
+def translated(env: Path) -> Path:
+    """Where the requirements of a stack lie whose own form uv does not read."""
+    return env.parent / "requirements.txt"
 
 
 def find_uv() -> str:

@@ -165,7 +165,8 @@ class Preparation:
     def _told(self, cell: CellRun) -> dict[str, str]:
         """What a test is told of the version that it runs against, beside where it answers."""
         commit = cell.cell.version.commit
-        told = {"COMMIT_SHA": commit} if commit else {}
+        url = self._repository.url
+        told = ({"COMMIT_SHA": commit} if commit else {}) | ({"REPO_URL": url} if url else {})
         layer, prepared = self.layer(cell), self.of(cell)
         if layer is None or prepared is None:
             return told

@@ -29,7 +29,7 @@ import msgspec
 from seatrial.records import Package, PermanentError, SeatrialError, StackChange, StackSpec, UsageError
 from seatrial.trial.build.commands import Command, Commands
 from seatrial.trial.build.declaration import Declaration, declare, declare_named, find
-from seatrial.trial.build.installer import TIMEOUT, explain, find_uv, uv_commands, uv_environment
+from seatrial.trial.build.installer import TIMEOUT, explain, find_uv, translated, uv_commands, uv_environment
 from seatrial.trial.build.locks import hold
 
 
@@ -164,6 +164,8 @@ class Stacks:
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+            if wanted.requirements is not None:
+                translated(folder / "env").write_text("".join(f"{line}\n" for line in wanted.requirements))
         except OSError as error:
             raise _not_writable(folder, error) from error
         env = folder / "env"

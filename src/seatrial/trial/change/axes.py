@@ -20,7 +20,16 @@ DEFAULTS: Final[tuple[tuple[Axis, tuple[str, ...]], ...]] = (
     (
         Axis.OTHER,
         (
-            *("seatrial.yaml", "seatrial.yml", "requests*.jsonl", "requests*.csv", "requests*.json"),
+            *(
+                "seatrial.yaml",
+                "seatrial.yml",
+                ".aicoe-ci.yaml",
+                ".aicoe.yaml",
+                ".thoth.yaml",
+                "requests*.jsonl",
+                "requests*.csv",
+                "requests*.json",
+            ),
             *("/docs/", "/doc/", "/tests/", "/test/", "test_*.py", "*_test.py", "conftest.py"),
             *("*.feature", "features/steps/", "features/environment.py", "behave.ini", ".behaverc", "locustfile*.py"),
             *(".github/", ".gitlab/", ".gitlab-ci.yml", ".circleci/", "Jenkinsfile", "azure-pipelines*.yml", ".ci/"),

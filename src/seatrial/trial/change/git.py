@@ -163,6 +163,11 @@ class Git:
         out = self.run("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in wanted).encode()).out
         return _split_batch(out)
 
+    def names(self, tree: str, folder: str) -> tuple[str, ...]:
+        """The names of what a folder of a tree holds; none if there is no such folder."""
+        found = self.attempt("ls-tree", "-z", "--name-only", f"{tree}:{folder}")
+        return tuple(decode(name) for name in found.out.split(b"\0") if name) if found.status == 0 else ()
+
     def read(self, tree: str, path: str) -> bytes | None:
         """The contents of one file of a tree, None if there is no such file."""
         found = self.attempt("cat-file", "blob", f"{tree}:{path}")
@@ -193,6 +198,12 @@ class Repository:
         """A path of the project, counted from the top of the repository."""
         return path if self.project == "." else f"{self.project}/{path}"
 
+    @property
+    def url(self) -> str:
+        """Where it came from (the remote `origin`), without a name and password in it; empty if that is not known."""
+        found = self.git.attempt("remote", "get-url", "origin").text
+        return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", shown(found))
+
     def outside(self, path: str) -> bool:
         """Whether a path counted from the top is outside the project."""
         return self.project != "." and not path.startswith(f"{self.project}/")
@@ -200,6 +211,25 @@ class Repository:
     def relative(self, path: str) -> str:
         """A path counted from the top of the repository, counted from the project instead."""
         return path if self.project == "." else path.removeprefix(f"{self.project}/")
+
+
+class TreeFiles:
+    """The files of a project in one tree, without checking it out: each is read as it is asked for."""
+
+    def __init__(self, repository: Repository, tree: str) -> None:
+        self._repository = repository
+        self._tree = tree
+        self._read: dict[str, bytes | None] = {}
+
+    def read(self, path: str) -> bytes | None:
+        """The contents of a file, counted from the project."""
+        if path not in self._read:
+            self._read[path] = self._repository.git.read(self._tree, self._repository.within(path))
+        return self._read[path]
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder."""
+        return self._repository.git.names(self._tree, self._repository.within(folder))
 
 
 def open_repository(project: Path, *, environ: Mapping[str, str] | None = None) -> Repository:

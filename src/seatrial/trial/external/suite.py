@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seatrial.records import PermanentError, SeatrialError, StackSpec, TestResult, TestSpec, UsageError
 from seatrial.trial.build.commands import Command, Commands, Finished
-from seatrial.trial.build.environment import cell_environment
+from seatrial.trial.build.environment import cell_environment, fill_in
 from seatrial.trial.build.stack import Stack, Stacks
 from seatrial.trial.external.runners import RUNNERS, Runner, Seen
 from seatrial.trial.external.runners.junit import write_suites
@@ -150,17 +150,20 @@ class ExternalTests:
     def _command(
         self, spec: TestSpec, runner: Runner, subject: Subject, stack: Stack, work: Path, log: Path
     ) -> Command:
-        extra = {
+        told = {
             **subject.extra,
+            "SEATRIAL_CELL": subject.cell,
+            "SEATRIAL_TEST_FOLDER": str(work),
             "DEPLOYED_MODEL_URL": subject.url,
             "STORE_METRICS_PATH": str(_metrics_path(work)),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        own = fill_in(spec.env, {**self._environ, **told}, where=f"{subject.cell}: {spec.name}")
         arguments = runner.arguments(spec, subject.project, subject.url, work)
         return Command(
             argv=(str(stack.python), "-m", runner.package, *arguments),
             cwd=subject.project,
-            env=cell_environment(stack, subject.declared, extra, caller=self._environ, where=subject.cell),
+            env=cell_environment(stack, subject.declared, {**own, **told}, caller=self._environ, where=subject.cell),
             log=log,
             timeout=spec.timeout,
             where=f"{subject.cell}: {spec.name}",
