@@ -73,11 +73,13 @@ def test_cells_cannot_break_out_of_a_table(values: list[str], escape: object) ->
 
 @given(st.text(alphabet="`~\n ab<@", max_size=80) | st.text(max_size=80))
 @example("```\n````\n<b>")
+@example("ok\n```\n/close")
 def test_a_fence_holds_all_of_its_text(value: str) -> None:
-    """One block of code and nothing beside it."""
+    """One block of code and nothing beside it; lines that begin with a slash are moved by a space."""
     tokens = PARSER.parse(inert.fence(value))
     assert [token.type for token in tokens] == ["fence"]
-    assert tokens[0].content.strip("\n") == visible(value).strip("\n").replace("\0", "\ufffd")
+    shown = re.sub(r"(?m)^/", " /", visible(value).strip("\n").replace("\0", "\ufffd"))
+    assert shown == tokens[0].content.removesuffix("\n")
 
 
 @given(NASTY)
@@ -89,13 +91,47 @@ def test_a_summary_is_plain_text(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["@octocat", "see #12", "GH-12", "https://x.example", "www.x.example", "a@b.example", ":tada:"]
-)
+    "value",
+    [
+        "@octocat", "@.dotted", "see #12", "fixes #12", "owner/repo#1", "GH-12", "gh-12", "SHIP-12", "!1", "group/project!1",
+        "&1", "%1", '%"next one"', "$1", "~bug", '~"to do"', "[vulnerability:1]", "*iteration:1", "https://x.example",
+        "ftp://x.example", "www.x.example", "WWW.x.example", "a@b.example", ":tada:",
+    ],
+)  # fmt: skip
 def test_mentions_references_and_addresses_are_broken_up(value: str) -> None:
     """GitHub's filters find no name, number or address to act on."""
     for shown in (inert.prose(value), inert.summary_text(value)):
         assert inert.JOINER in shown
         assert value not in shown
+
+
+@given(NASTY | st.text(alphabet="aZ0 ,;.()'→−–∞%_+[]wW", max_size=20))
+@example("5. x")
+@example("+ x")
+@example("[+3.5, +5.9] of 1,240")
+@example("at most 25%")
+@example("WwW.x")
+@example("1) x")
+def test_what_is_known_to_be_harmless_is_written_as_anything_else(value: str) -> None:
+    """The short way gives what the long one gives."""
+    assert inert._guarded(value, 300) == inert.prose(value)
+
+
+@given(NASTY | st.sampled_from(["/close", "/seatrial run", "//x", " /close"]))
+def test_no_line_begins_with_a_slash(value: str) -> None:
+    """GitLab would obey it."""
+    for shown in (inert.prose(value), inert.code(value), inert.fence(value)):
+        assert not re.search(r"^/", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\u034f", "\u115f", "\u200b", "\u202e", "\u2066", "\U0001d173", "\U000e0041", "\ufeff"]
+)
+def test_nothing_is_hidden(hidden: str) -> None:
+    """Characters without a shape of their own are spelt out."""
+    for shown in (inert.prose(f"a{hidden}b"), inert.code(f"a{hidden}b"), inert.fence(f"a{hidden}b")):
+        assert hidden not in shown
+        assert f"{ord(hidden):04x}" in shown
 
 
 def test_a_label_of_a_chart_is_harmless() -> None:

@@ -21,7 +21,9 @@ from seatrial.wording.verdicts import describe_failure
 _EARLY = {Stage.CHECKOUT, Stage.STACK, Stage.BUILD, Stage.START}
 _PLACES = (
     re.compile(r'File "([^"\n]{1,300})", line (\d{1,7})'),
-    re.compile(r"(?<![\w./\\:-])([\w.][\w./+-]{0,300}\.\w{1,10}):(\d{1,7})\b"),
+    re.compile(
+        r"(?<![\w./\\:-])([\w.][\w./+-]{0,300}\.(?:py|ipynb|feature|robot|sh|js|ts|go|rs|java|rb|r|ya?ml|json|toml)):(\d{1,7})\b"
+    ),
 )
 _LONGEST_MESSAGE = 4000
 Place = tuple[str, int]

@@ -70,10 +70,11 @@ def _own_lines(text: str) -> Iterator[str]:
             at = _after(lines, at, partial(_closes, mark[1]), otherwise=len(lines))
         elif line.rstrip() == ">>>":
             at = _after(lines, at, lambda each: each.rstrip() == ">>>", otherwise=len(lines))
-        elif "-->" not in (hidden := line.partition("<!--"))[2] and hidden[1]:
-            at = _after(lines, at, lambda each: "-->" in each, otherwise=at if hidden[0].strip() else len(lines))
         else:
-            yield line
+            said, opened, hidden = line.partition("<!--")
+            yield said
+            if opened and "-->" not in hidden:
+                at = _after(lines, at, lambda each: "-->" in each, otherwise=at if said.strip() else len(lines))
 
 
 def _after(lines: Sequence[str], at: int, ends: Callable[[str], bool], *, otherwise: int) -> int:

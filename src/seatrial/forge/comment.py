@@ -37,7 +37,7 @@ class Sheet:
         details: names of the parts in the order in which they give way before the fold of earlier commits does.
         verdict: likewise after it.
         lines: names of the parts whose lines stay longest.
-        rest: where everything is that did not fit, as Markdown.
+        rest: where everything is that did not fit, as Markdown; empty if that need not be said.
     """
 
     parts: Mapping[str, Render]
@@ -79,7 +79,7 @@ def with_history(body: str, state: State, project: str, limits: ForgeLimits) -> 
 
 
 def _note(rest: str, level: int) -> str:
-    return f"<sub>Shortened to fit here; {rest or 'the files of this run hold everything.'}</sub>" if level else ""
+    return f"<sub>Shortened to fit here; {rest}</sub>" if level and rest else ""
 
 
 def report_sheet(report: Report, target: PublishTarget, limits: ForgeLimits) -> Sheet:
@@ -170,4 +170,4 @@ def _rest(target: PublishTarget, run: str) -> str:
     for words, url in (("the full report", target.report_url), ("the run", target.run_url)):
         if (link := link_to(words, url)) != words:
             return f"{link} holds everything."
-    return f"report.html and report.json of run {code(run)} hold everything." if run else ""
+    return f"report.html and report.json of run {code(run)} hold everything." if run else "the run's log holds everything."

@@ -5,8 +5,8 @@ what was there. With one such register no rule keeps two writers apart by itself
 for mutual exclusion", 1993, theorem 1); a bound on the time between a writer's reading and its writing does (Fischer's
 algorithm, in Lamport, "A fast mutual exclusion algorithm", 1987). So each writer looks again after it has written, until
 there is nothing left that it would change: the run of the newest commit holds the comment, any other adds itself to the
-fold of earlier commits. Where the comment knows of another run, which may be writing too, the last look comes `SETTLE`
-seconds later, which is longer than a writer takes from its reading to its writing.
+fold of earlier commits. The last look of a run that has ended comes `SETTLE` seconds after its writing, which is longer
+than any writer takes from its reading to its writing.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,13 +46,11 @@ class Step:
         edit: the comment to write to; None to make one.
         body: its new text; None where it is right already.
         remove: our comments that are too many.
-        contended: whether another run may be writing as well.
     """
 
     edit: PostedComment | None = None
     body: str | None = None
     remove: tuple[PostedComment, ...] = ()
-    contended: bool = False
 
     @property
     def is_nothing(self) -> bool:
@@ -98,7 +96,7 @@ def upsert(forge: Forge, target: PublishTarget, mine: Mine, clock: Clock, *, fin
         if step.is_nothing:
             break
         posted = writer.do(step) or posted
-        if final and step.contended:
+        if final and step.body is not None:
             clock.sleep(SETTLE)
     return Upserted(comment=posted, newer=newer)
 
@@ -134,7 +132,6 @@ def decide(ours: Sequence[PostedComment], mine: Mine, head: str, limits: ForgeLi
         edit=ours[0] if ours else None,
         body=None if ours and _same(ours[0].body, body) else body,
         remove=tuple(ours[1:]),
-        contended=entry.commit != head or any(each.run != entry.run for each in others),
     )
 
 

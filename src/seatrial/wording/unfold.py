@@ -13,6 +13,7 @@ def unfolded(markdown: str) -> str:
         return markdown
     kept: list[str] = []
     fence = ""
+    opened = False
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
         if fence:
@@ -20,6 +21,10 @@ def unfolded(markdown: str) -> str:
         elif mark:
             fence = mark[1]
         elif line in _TAGS:
+            opened = True
             continue
+        if opened and not line and (not kept or not kept[-1]):
+            continue  # one of the two blank lines around a tag that is gone
+        opened = False
         kept.append(line if fence else _SUMMARY.sub(r"<b>\1</b>", line))
-    return re.sub(r"\n{3,}(?=<b>)", "\n\n", "\n".join(kept).strip("\n"))
+    return "\n".join(kept).rstrip("\n")

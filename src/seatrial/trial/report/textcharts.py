@@ -6,6 +6,7 @@ from seatrial.wording import text
 from seatrial.wording.inert import code, details, fence, table
 
 _WIDTH = 20
+_MOST_SHARE = 9.99
 _MOST_CURVES = 6
 
 
@@ -22,12 +23,13 @@ def _margins(report: Report) -> str:
     if not found:
         return ""
     width = min(max(len(name) for name, _ in found), 48)
-    lines = [f"{text.one_line(name, width):{width}}  {_bar(share)} {100 * share:4.0f}%" for name, share in found]
+    shares = [(text.one_line(name, width), min(max(share, 0.0), _MOST_SHARE)) for name, share in found]
+    lines = [f"{name:{width}}  {_bar(share)} {share:4.0%}" for name, share in shares]
     return fence("\n".join(["Margin used (0%: not worse, over 100%: worse than allowed)", "", *lines]))
 
 
 def _bar(share: float) -> str:
-    full = round(_WIDTH * min(max(share, 0.0), 1.0))
+    full = round(_WIDTH * min(share, 1.0))
     return "█" * full + "░" * (_WIDTH - full)
 
 
