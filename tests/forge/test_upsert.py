@@ -1,7 +1,8 @@
 """One comment per project and pull request, whoever writes it and in whatever order."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from seatrial.forge.comment import Sheet, compose
 from seatrial.forge.marker import Entry, Outcome, State, is_ours, marker, read_state
+from seatrial.forge.publish import Publisher
 from seatrial.forge.upsert import ROUNDS, SETTLE, Mine, Upserted, upsert
 from seatrial.ports import Clock, Forge
-from seatrial.records import ForgeLimits, PermanentError, PublishTarget, TemporaryError
+from seatrial.records import ForgeLimits, PermanentError, PostedComment, PublishTarget, TemporaryError
 from seatrial.testing import FakeClock, MemoryForge
 from tests.forge.interleaving import Act, Play, every_ending
+from tests.report import builders
 
 AT = datetime(2026, 11, 21, 3, 15, tzinfo=UTC)
 OLD, NEW, NEXT = "c1", "c2", "c3"
@@ -368,3 +371,21 @@ def test_many_threads_leave_one_comment() -> None:
     say(forge, mine("c7", Outcome.PASS, minutes=7))
     (body,) = ours(forge)
     assert "\nc7 pass\n" in body
+
+
+class Disowning(MemoryForge):
+    """A forge that takes the token's account for somebody else, as with a token whose account can't be told."""
+
+    def comments(self, repository: str, number: int) -> Sequence[PostedComment]:
+        """All of them somebody else's."""
+        return [replace(each, own=False) for each in super().comments(repository, number)]
+
+
+def test_a_comment_that_this_run_made_is_known_again() -> None:
+    """However wrong a forge is about accounts, a run never fills a pull request with its comments."""
+    forge = Disowning()
+    forge.open_pull("ship/wine", 7, head="c1")
+    target = PublishTarget(repository="ship/wine", number=7, commit="c1", project="wine")
+    Publisher(forge, target, clock=FakeClock(), key="k").ended(builders.report(builders.deployment()))
+
+    assert 1 == len(forge.comments("ship/wine", 7))

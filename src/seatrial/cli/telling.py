@@ -28,9 +28,9 @@ def tell_of_trial(outcome: "Outcome", project: Path) -> None:
     A trial that nobody wants to hear of loads nothing of the engine.
     """
     from seatrial.config import load_project
+    from seatrial.forge.link import ci_run_url
     from seatrial.notices.choose import receivers_of
     from seatrial.notices.compose import trial_notice
-    from seatrial.forge.link import ci_run_url
     from seatrial.records import SeatrialError
 
     notice = trial_notice(outcome.report, link=ci_run_url(os.environ) or str(outcome.paths.html))

@@ -44,6 +44,9 @@ def trial(
     pull: Annotated[
         int | None, typer.Option(help="Number of the pull request to publish to. [default: as CI's environment tells]")
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--no-notify", help="Tell none of the receivers of notify: the result.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     shown: Annotated[
         Shown, typer.Option("--progress", help="`json`: a JSON object a line on standard error, for programs.")
@@ -80,7 +83,8 @@ def trial(
     else:
         print_report(outcome.report)
         print_paths(outcome.paths)
-    tell_of_trial(outcome, path)
+    if not quiet:
+        tell_of_trial(outcome, path)
     if outcome.interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(outcome.report.verdict.exit_code)

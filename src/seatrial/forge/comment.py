@@ -170,4 +170,6 @@ def _rest(target: PublishTarget, run: str) -> str:
     for words, url in (("the full report", target.report_url), ("the run", target.run_url)):
         if (link := link_to(words, url)) != words:
             return f"{link} holds everything."
-    return f"report.html and report.json of run {code(run)} hold everything." if run else "the run's log holds everything."
+    return (
+        f"report.html and report.json of run {code(run)} hold everything." if run else "the run's log holds everything."
+    )

@@ -1,8 +1,11 @@
 """Which commit and pull request the result of this command's trial belongs to."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seatrial.config import CONFIG_NAME
+from seatrial.forge.annotations import Place, deployment_lines
 from seatrial.forge.remote import kind_of, parse_remote
 from seatrial.ports import Forge
 from seatrial.records import CiPlace, ForgeSpec, PublishTarget, UsageError
@@ -93,3 +96,13 @@ def hint(remote: str) -> str:
     if there is None or kind_of(there.host) is not None:
         return "add `forge: {kind: github, repository: owner/name}` to seatrial.yaml"
     return f"add `forge: {{kind: gitea, url: {there.site}}}` to seatrial.yaml, with the kind that it is"
+
+
+def lines_of(project: Path) -> Mapping[str, Place]:
+    """Where the configuration speaks of each deployment, by paths from the repository's root; empty where that can't be told."""
+    repository = find_repository(project, os.environ)
+    try:
+        text = (project / CONFIG_NAME).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {} if repository is None else deployment_lines(repository.within(CONFIG_NAME), text)

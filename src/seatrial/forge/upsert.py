@@ -177,11 +177,16 @@ class _Writer:
         self._forge = forge
         self._repository = target.repository
         self._foreign: set[str] = set()
+        self._made: set[str] = set()
 
     def ours(self, project: str) -> list[PostedComment]:
         """The project's comments, the oldest first."""
         found = self._forge.comments(self._repository, self.number)
-        return [each for each in found if each.id not in self._foreign and is_ours(each, project)]
+        return [each for each in found if each.id not in self._foreign and is_ours(self._known(each), project)]
+
+    def _known(self, comment: PostedComment) -> PostedComment:
+        """What this run made is its own, whatever the forge makes of the token's account."""
+        return replace(comment, own=True) if comment.id in self._made else comment
 
     def do(self, step: Step) -> PostedComment | None:
         """Write, then remove what is too many; the comment that was written, None where it was gone or not ours."""
@@ -193,7 +198,9 @@ class _Writer:
 
     def _write(self, edit: PostedComment | None, body: str) -> PostedComment | None:
         if edit is None:
-            return self._forge.create_comment(self._repository, self.number, body)
+            made = self._forge.create_comment(self._repository, self.number, body)
+            self._made.add(made.id)
+            return made
         try:
             return self._forge.edit_comment(self._repository, self.number, edit.id, body)
         except PermanentError:
