@@ -517,6 +517,9 @@ class Forge(Protocol):
         """Git's name of a pull request's newest commit in the repository that it was opened in (`refs/pull/7/head`)."""
         ...
 
-    def git_header(self) -> str:
-        """The HTTP header that lets git fetch from there (`Authorization: Basic …`), a secret; empty where none is needed."""
+    def git_header(self, repository: str) -> str:
+        """The HTTP header that lets git fetch a repository (`Authorization: Basic …`), a secret; empty where none is needed.
+
+        It may end within minutes: ask for it right before it is used.
+        """
         ...

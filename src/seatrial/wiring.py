@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,28 +17,48 @@ from seatrial import __version__
 if TYPE_CHECKING:
     from seatrial.adapters.prometheus import PrometheusServer
     from seatrial.adapters.registry.mlflow_models import MlflowModels
+    from seatrial.aicoe.gathered import Facts
+    from seatrial.aicoe.results import ResultTools
+    from seatrial.bot.book import BotBook
+    from seatrial.bot.pump import Pump
+    from seatrial.bot.tools import BotTools, Mailbox
     from seatrial.deployments.book import Started
     from seatrial.deployments.deploy import DeployTools
     from seatrial.deployments.means import Prepared
     from seatrial.deployments.server import Duty
     from seatrial.deployments.supervisor import Supervisor
+    from seatrial.forge.publication import Publication
     from seatrial.gateway.endpoints import Arms
     from seatrial.gateway.log.book import Book as LogBook
     from seatrial.gateway.log.keeper import LogKeeper
     from seatrial.gateway.routes import Routes
     from seatrial.gateway.tools import GatewayTools
     from seatrial.notices.deliver import NoticeTools
-    from seatrial.ports import Clock, CodeTarget, Metrics, Notify, Query, Registry, Runtime, Store, Traffic
+    from seatrial.ports import (
+        Clock,
+        CodeTarget,
+        Forge,
+        Metrics,
+        Notify,
+        Objects,
+        Query,
+        Registry,
+        Runtime,
+        Store,
+        Traffic,
+    )
     from seatrial.records import (
         AccessLine,
         Actor,
         DeployState,
         DeployStatus,
         DeployWish,
+        ForgeSpec,
         GatewaySpec,
         MirrorReport,
         Notice,
         NotifySpec,
+        PublishTarget,
         RegistrySpec,
         Release,
         SourceSpec,
@@ -67,18 +87,14 @@ def open_trial(project: Path) -> "Iterator[Tools]":
     from seatrial.adapters.clock import SystemClock
     from seatrial.adapters.runtime.process import ProcessRuntime
     from seatrial.adapters.store.directory import DirectoryStore
-    from seatrial.config import CONFIG_NAME
+    from seatrial.config.foreign import NAMES
+    from seatrial.config.load import no_config
     from seatrial.journal import open_journal
-    from seatrial.records import UsageError
     from seatrial.trial.tools import Tools
     from seatrial.trial.workspace import open_workspace
 
-    if not (project / CONFIG_NAME).is_file():
-        raise UsageError(
-            f"there is no {CONFIG_NAME}",
-            where=str(project.resolve()),
-            remedy="run seatrial in the folder that has one, or name that folder",
-        )
+    if not any((project / name).is_file() for name in NAMES):
+        raise no_config(project.resolve())
     clock = SystemClock()
     workspace = open_workspace(project)
     runtime = ProcessRuntime()
@@ -277,6 +293,299 @@ def open_notifier(spec: "NotifySpec", environ: Mapping[str, str]) -> "Notify":
             remedy="pip install 'seatrial[models]'",
         ) from error
     return AppriseNotify(spec, url)
+
+
+def open_forge(spec: "ForgeSpec", environ: Mapping[str, str], project: Path = Path()) -> "Forge":
+    """What speaks to one forge; needs no closing, and asks nothing yet.
+
+    Args:
+        spec: which forge; `${NAME}` in its token and key refers to `environ`.
+        environ: the environment.
+        project: its folder, for the kind `local` that of the repository or one in it.
+
+    Raises:
+        UsageError: there is no token or key, a variable isn't set, or the package for it isn't installed.
+    """
+    from seatrial.records import ForgeKind, UsageError
+
+    if spec.kind is ForgeKind.LOCAL:
+        from seatrial.adapters.forge.local import LocalForge
+
+        return LocalForge(project, name=spec.repository)
+    try:
+        return _as_app(spec, environ, project) if spec.app else _forge(spec, _token(spec, environ))
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the forge needs a package that is not installed: {error.name}",
+            where="forge",
+            remedy="pip install 'seatrial[forge]'",
+        ) from error
+
+
+def open_publisher(project: Path, environ: Mapping[str, str], pull: int | None = None) -> "Publication":
+    """What brings the result of a trial of a project to its pull request, while it runs.
+
+    Args:
+        project: its folder.
+        environ: the environment, in which CI systems tell where this runs.
+        pull: number of the pull request, if the caller knows it.
+
+    Raises:
+        UsageError: nothing tells which forge, repository or commit it is, or there is no token.
+    """
+    from dataclasses import replace
+
+    from seatrial.forge.target import pushed_commit
+    from seatrial.records import SeatrialError
+    from seatrial.trial.change.git import open_repository
+
+    found = _on_forge(project, environ, pull=pull)
+    target = found.target
+    with suppress(SeatrialError):  # the publisher meets the same trouble, and tells
+        git = open_repository(project, environ=environ).git
+        target = replace(target, commit=pushed_commit(target, found.forge, git))
+    return _publication(replace(found, target=target), project)
+
+
+def open_publication(
+    project: Path, environ: Mapping[str, str], *, name: str, pull: int | None, commit: str | None
+) -> "Publication":
+    """What brings a report that another job made to its pull request.
+
+    Args:
+        project: folder of the repository; need not be one where the CI system tells the rest.
+        environ: the environment.
+        name: of the report's project.
+        pull: number of the pull request, as somebody claims.
+        commit: that was tried; None for the one that the environment names.
+
+    Raises:
+        UsageError: as `open_publisher`; or the commit is not the pull request's newest.
+        TemporaryError, PermanentError: the forge does not say.
+    """
+    from seatrial.forge.claim import check_claim
+
+    found = _on_forge(project, environ, pull=pull, commit=commit, name=name)
+    check_claim(found.target, found.forge)
+    return _publication(found, project)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnForge:
+    """A forge, and what belongs where on it."""
+
+    spec: "ForgeSpec"
+    forge: "Forge"
+    target: "PublishTarget"
+
+
+def _publication(found: _OnForge, project: Path) -> "Publication":
+    from dataclasses import replace
+
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.forge.publication import Publication
+    from seatrial.forge.publish import Publisher
+    from seatrial.forge.shelf import link_to
+    from seatrial.forge.target import lines_of
+
+    spec, target = found.spec, found.target
+    if spec.reports_url:
+        target = replace(target, report_url=link_to(target, spec.reports_url))
+    key = f"{target.run_url or 'by hand'} {target.commit}"
+    return Publication(
+        publisher=Publisher(found.forge, target, clock=SystemClock(), key=key, lines=lines_of(project)),
+        target=target,
+        shelf=open_objects(spec.reports, project) if spec.reports else None,
+    )
+
+
+def open_objects(place: str, project: Path) -> "Objects":
+    """Objects by key in a folder, relative to the project's, or in `s3://bucket/prefix`.
+
+    Raises:
+        UsageError: no such kind of place is known, or what it needs is not installed.
+    """
+    from seatrial.adapters.objects.directory import DirectoryObjects
+    from seatrial.records import UsageError
+
+    scheme, found, _ = place.partition("://")
+    if not found:
+        return DirectoryObjects(project / place)
+    if scheme == "s3":
+        from seatrial.adapters.objects.bucket import BucketObjects
+
+        return BucketObjects(place)
+    raise UsageError(
+        f"reports can't be kept in {scheme}://",
+        where="seatrial.yaml: forge.reports",
+        remedy="name a folder, or a bucket as s3://bucket/prefix",
+    )
+
+
+def _on_forge(
+    project: Path,
+    environ: Mapping[str, str],
+    *,
+    pull: int | None,
+    commit: str | None = None,
+    name: str | None = None,
+) -> _OnForge:
+    from dataclasses import replace
+
+    from seatrial.config import find_project
+    from seatrial.forge.choose import choose_forge
+    from seatrial.forge.place import find_place
+    from seatrial.forge.target import find_repository, find_target, hint, origin
+    from seatrial.records import ForgeKind, UsageError
+
+    try:
+        configured = find_project(project)
+    except UsageError:
+        configured = None  # what is wrong with it is the trial's to say, on the pull request
+    repository = find_repository(project, environ)
+    remote = "" if repository is None else origin(repository.git)
+    place = find_place(environ, lambda path: Path(path).read_bytes())
+    spec = choose_forge(None if configured is None else configured.forge, place, remote)
+    if spec is None:
+        raise UsageError("nothing tells which forge the repository is on", where=str(project), remedy=hint(remote))
+    if spec.kind is ForgeKind.LOCAL:
+        from seatrial.adapters.forge.local import LocalForge
+
+        local = LocalForge(project, name=spec.repository)
+        spec, pull = replace(spec, repository=local.repository), pull or local.number_of()
+    own = project.resolve().name if configured is None else configured.name
+    target = find_target(spec, place, repository, project=name or own, pull=pull, commit=commit)
+    return _OnForge(spec=spec, forge=open_forge(spec, environ, project), target=target)
+
+
+def _as_app(spec: "ForgeSpec", environ: Mapping[str, str], project: Path) -> "Forge":
+    from seatrial.adapters.forge.github import GithubForge
+    from seatrial.adapters.forge.github_key import read_key
+
+    return GithubForge(spec.url, spec.api, read_key(spec, environ, project))
+
+
+def _token(spec: "ForgeSpec", environ: Mapping[str, str]) -> str:
+    from seatrial.forge.choose import TOKENS, token_of
+    from seatrial.records import UsageError
+    from seatrial.trial.build.environment import filled
+
+    token = filled(spec.token, environ, what="token", where="forge") if spec.token else token_of(spec, environ)
+    if not token:
+        name = TOKENS[spec.kind][0]
+        raise UsageError(
+            f"there is no token for {spec.url}",
+            where="forge",
+            remedy=f"set {name} in the environment; docs/how-to/{spec.kind.value}.md tells which rights it needs",
+        )
+    return token
+
+
+def _forge(spec: "ForgeSpec", token: str) -> "Forge":
+    from seatrial.records import ForgeKind
+
+    if spec.kind is ForgeKind.GITHUB:
+        from seatrial.adapters.forge.github import GithubForge
+
+        return GithubForge(spec.url, spec.api, token)
+    if spec.kind is ForgeKind.GITLAB:
+        from seatrial.adapters.forge.gitlab import GitlabForge
+
+        return GitlabForge(spec.url, spec.api, token)
+    from seatrial.adapters.forge.gitea import GiteaForge
+
+    return GiteaForge(spec.url, spec.api, token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotParts:
+    """The bot in this process.
+
+    Attributes:
+        tools: what its trials work with; `Attendant(project, say, bot=…)` runs them.
+        queue: where trials wait; it works from any thread, also while the workflows are not open.
+        pump: deals with what the forge told.
+    """
+
+    tools: "BotTools"
+    queue: "Mailbox"
+    pump: "Pump"
+
+    @property
+    def book(self) -> "BotBook":
+        """What the bot knows."""
+        return self.tools.book
+
+    @property
+    def duties(self) -> "tuple[Duty, ...]":
+        """What a server does for the bot beside receiving webhooks; a worker leaves it alone."""
+        return (self.pump,)
+
+
+@contextmanager
+def open_bot(project: Path, say: "Callable[[str], None]", tell: "Callable[[Notice], None]") -> "Iterator[BotParts]":
+    """The bot of a project.
+
+    Args:
+        project: folder with a `seatrial.yaml` that has `forge` and `bot`.
+        say: gets a line for everything that happens.
+        tell: sees to it that those who want a notice get it.
+
+    Raises:
+        UsageError: the configuration has no bot, or the forge's token is missing.
+        PermanentError: the database does not answer.
+    """
+    from seatrial.adapters.clock import SystemClock
+    from seatrial.adapters.runtime.process import ProcessRuntime
+    from seatrial.bot.book import open_bot_book
+    from seatrial.bot.checkouts import Checkouts
+    from seatrial.bot.confine import Confinement
+    from seatrial.bot.hiding import without_secrets
+    from seatrial.bot.pump import Pump
+    from seatrial.bot.runner import Runner
+    from seatrial.bot.tools import BotTools, Mailbox, bot_key
+    from seatrial.config import load_project
+    from seatrial.forge.publish import Publisher
+    from seatrial.records import UsageError
+    from seatrial.trial.workspace import open_workspace
+
+    config = load_project(project)
+    if config.bot is None or config.forge is None:
+        raise UsageError(
+            "the configuration has no bot",
+            where=str(project / "seatrial.yaml"),
+            remedy="add bot: and forge:; see docs/how-to/bot.md",
+        )
+    root = open_workspace(project).root
+    clock = SystemClock()
+    runtime = ProcessRuntime()
+    forge = open_forge(config.forge, os.environ, project)
+    book = open_bot_book(root, registry_url(config.registry, os.environ))
+    queue = Mailbox()
+    tools = BotTools(
+        key=bot_key(config),
+        worker=f"{platform.node() or 'localhost'}/{os.getpid()}",
+        spec=config.bot,
+        book=book,
+        forge=forge,
+        store=open_store(config.registry.artifacts, project, root),
+        clock=clock,
+        checkouts=Checkouts(root / "bot", clock, runtime, os.environ),
+        runner=Runner(clock, runtime),
+        confinement=Confinement(cache_folder() / "stacks", os.environ),
+        environ=without_secrets(os.environ, config),
+        publisher=lambda target, key: Publisher(forge, target, clock=clock, key=key),
+        say=say,
+        tell=tell,
+    )
+    try:
+        yield BotParts(
+            tools=tools,
+            queue=queue,
+            pump=Pump(book, forge, config.bot, queue, clock, say, reports=tools.kept_report),
+        )
+    finally:
+        book.close()
 
 
 def open_sync(project: Path) -> "SyncTools":
@@ -966,6 +1275,112 @@ def _prometheus(url: str, where: str) -> "PrometheusServer":
     from seatrial.trial.build.environment import filled
 
     return PrometheusServer(filled(url, os.environ, what="the url of a Prometheus", where=where))
+
+
+def open_results(project: Path, environ: Mapping[str, str], known: "Facts | None" = None) -> "ResultTools":
+    """What the results of trials in a repository of the AICoE ecosystem are gathered with and kept in; needs no closing.
+
+    Nothing is asked yet, and nothing raises: what the environment says wrongly is a sentence in it.
+
+    Args:
+        project: the repository's folder.
+        environ: the environment: `THOTH_S3_ENDPOINT_URL`, `THANOS_ENDPOINT` and the others of that pipeline.
+        known: which repository and pull request it is; None: as the CI system's environment and git say.
+    """
+    from seatrial.adapters.objects.directory import DirectoryObjects
+    from seatrial.aicoe.results import ResultTools
+    from seatrial.records import SeatrialError
+    from seatrial.trial.workspace import open_workspace
+
+    problems: list[str] = []
+    folder = open_workspace(project).root / "aicoe"
+    where, objects, prometheus = str(folder), None, None
+    try:
+        bucket = _thoth_bucket(environ)
+        where, objects = bucket or (where, DirectoryObjects(folder))
+    except SeatrialError as error:
+        problems.append(f"the results are not stored: {error}")
+    try:
+        prometheus = _thanos(environ)
+    except SeatrialError as error:
+        problems.append(f"the platform metrics are those that seatrial measured: {error}")
+    return ResultTools(
+        folder=project.resolve(),
+        environ=environ,
+        where=where,
+        objects=objects,
+        prometheus=prometheus,
+        known=_known_facts(project, environ) if known is None else known,
+        problems=tuple(problems),
+    )
+
+
+def _known_facts(project: Path, environ: Mapping[str, str]) -> "Facts":
+    from seatrial.aicoe.gathered import Facts
+    from seatrial.forge.place import find_place
+    from seatrial.forge.remote import parse_remote
+    from seatrial.forge.target import origin
+    from seatrial.records import SeatrialError
+    from seatrial.trial.change.git import open_repository
+
+    place = find_place(environ, lambda path: Path(path).read_bytes())
+    number = None if place is None else place.number
+    if place is not None and place.forge is not None and place.repository:
+        return Facts(repository=place.repository, url=f"{place.forge.url}/{place.repository}", number=number)
+    try:
+        remote = parse_remote(origin(open_repository(project, environ=environ).git))
+    except SeatrialError:
+        remote = None
+    if remote is None:
+        return Facts(number=number)
+    return Facts(repository=remote.repository, url=f"{remote.site}/{remote.repository}", number=number)
+
+
+def _thoth_bucket(environ: Mapping[str, str]) -> "tuple[str, Objects] | None":
+    """The bucket that the environment names; None where it names none."""
+    from seatrial.adapters.buckets import Access
+    from seatrial.adapters.objects.bucket import BucketObjects
+    from seatrial.records import UsageError
+
+    names = ("THOTH_S3_ENDPOINT_URL", "THOTH_CEPH_BUCKET", "THOTH_CEPH_KEY_ID", "THOTH_CEPH_SECRET_KEY")
+    endpoint, bucket, key, secret = (environ.get(name, "").strip() for name in names)
+    missing = [name for name in names if not environ.get(name, "").strip()]
+    if len(missing) == len(names):
+        return None
+    if missing:
+        raise UsageError(
+            "the environment says only half where the results go",
+            where="THOTH_…",
+            remedy=f"set {', '.join(missing)} as well, or none of {', '.join(names)}",
+        )
+    if not endpoint.startswith(("http://", "https://")):
+        raise UsageError("this is no address of an object store", where=names[0], remedy="write https://HOST")
+    url = f"s3://{bucket}"
+    variables = f"{', '.join(names[:-1])} and {names[-1]}"
+    return url, BucketObjects(url, Access(endpoint=endpoint, key=key, secret=secret, variables=variables))
+
+
+def _thanos(environ: Mapping[str, str]) -> "Query | None":
+    """The Prometheus or Thanos that the environment names; None where it names none."""
+    from urllib.parse import quote, urlsplit, urlunsplit
+
+    from seatrial.adapters.prometheus import PrometheusServer
+    from seatrial.adapters.query.prometheus import PrometheusQuery
+    from seatrial.records import UsageError
+
+    endpoint, token = (environ.get(name, "").strip() for name in ("THANOS_ENDPOINT", "THANOS_ACCESS_TOKEN"))
+    if not endpoint:
+        return None
+    if not (token.isascii() and token.isprintable()):
+        raise UsageError(
+            "this is no token", where="THANOS_ACCESS_TOKEN", remedy="set it to the token alone, on one line"
+        )
+    server = PrometheusServer(endpoint)  # says what is wrong with the address
+    if token:
+        parts = urlsplit(endpoint)
+        login = f"bearer:{quote(token, safe='')}@{parts.netloc.rpartition('@')[2]}"
+        server = PrometheusServer(urlunsplit((parts.scheme, login, parts.path, "", "")))
+    return PrometheusQuery(server)
 
 
 def open_clock() -> "Clock":

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from seatrial.ports import Forge
 
-NAMES = ("memory", "local", "github", "gitlab", "gitea")
+NAMES = ("memory", "local", "github", "github_app", "gitlab", "gitea")
 SERVERS = frozenset({"gitea"})
 ALL_FEATURES = frozenset(
     {

@@ -371,7 +371,8 @@ def test_what_git_needs_holds_no_secret_in_the_url(scene: Scene, forge: Forge, n
     url = forge.clone_url(scene.repository)
     assert not [secret for secret in scene.secrets if secret in url]
     assert str(number) in forge.fetch_ref(number)
-    assert forge.git_header() == "" or forge.git_header().startswith("Authorization: Basic ")
+    header = forge.git_header(scene.repository)
+    assert header == "" or header.startswith("Authorization: Basic ")
 
 
 @on("git")
@@ -399,7 +400,7 @@ def fetched(forge: Forge, repository: str, number: int, folder: Path) -> str:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "http.extraHeader",
-        "GIT_CONFIG_VALUE_0": forge.git_header(),
+        "GIT_CONFIG_VALUE_0": forge.git_header(repository),
     }
 
     def git(*arguments: str) -> str:

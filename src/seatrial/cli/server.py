@@ -32,8 +32,10 @@ def server(
     """Keep what is deployed running, until SIGTERM or Ctrl-C; one server a project.
 
     What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions, releases and
-    notices that were cut off it goes on with. Where the project has services, it keeps their gateway.
+    notices that were cut off it goes on with. Where the project has services, it keeps their gateway; where it has a bot,
+    it takes webhooks and tries pull requests.
     """
+    from seatrial.cli.bot import opened_bot
     from seatrial.config import find_project
     from seatrial.deployments.notice import notice_of_change
     from seatrial.deployments.server import log, serve
@@ -48,14 +50,15 @@ def server(
         else:
             typer.echo(unit_file(facts), nl=False)
         return
-    _set_up_log(form)
+    set_up_log(form)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     configured = find_project(project)
-    # Where there is no project, there are no promotions to go on with, and nobody to tell.
-    attendant = None if configured is None else Attendant(project, log.info)
     name = project.resolve().name if configured is None else configured.name
+
+    # Where there is no project, there are no promotions to go on with, and nobody to tell.
+    attendant: Attendant | None = None
 
     def tell(status: "DeployStatus", before: "DeployState | None") -> None:
         notice = notice_of_change(status, before, project=name)
@@ -66,8 +69,9 @@ def server(
         if attendant is not None:
             attendant.notify(notice)
 
-    with open_server(project, tell, announce) as parts:
-        duties = (*parts.duties, *(() if attendant is None else (attendant,)))
+    with opened_bot(project, configured, log.info, announce) as bot, open_server(project, tell, announce) as parts:
+        attendant = None if configured is None else Attendant(project, log.info, bot=bot)
+        duties = (*parts.duties, *(() if bot is None else bot.duties), *(() if attendant is None else (attendant,)))
         serve(parts.supervisor, stop, duties=duties, stop_models=stop_models)
         if stop_models:
             parts.gateway.keeper.end()
@@ -88,7 +92,7 @@ def _unit_facts(project: Path) -> "UnitFacts":
     )
 
 
-def _set_up_log(form: Format) -> None:
+def set_up_log(form: Format) -> None:
     """Its own messages on standard error, a line each."""
     import json
     import logging

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from seatrial.records import UsageError
 
 LOCK = "server.lock"
 LOG = "server.log"
+# What workflows need to put down their trials, and a little more.
+_LEAVING = 75.0
 log = logging.getLogger("seatrial.server")
 
 Duty = Callable[[threading.Event], None]
@@ -70,10 +73,12 @@ def serve(
         duties: what else to do meanwhile.
         stop_models: at the end stop everything that runs, and wait for that; otherwise it all runs on.
     """
-    for duty in duties:
-        threading.Thread(
-            target=_dutiful, args=(duty, stop), name=getattr(duty, "__name__", "duty"), daemon=True
-        ).start()
+    threads = [
+        threading.Thread(target=_dutiful, args=(duty, stop), name=getattr(duty, "__name__", "duty"), daemon=True)
+        for duty in duties
+    ]
+    for thread in threads:
+        thread.start()
     log.info("supervising, as process %d", os.getpid())
     while not stop.wait(supervisor.turn()):
         pass
@@ -83,6 +88,9 @@ def serve(
         while not supervisor.empty:
             again.wait(supervisor.turn(stop_all=True))
     supervisor.leave()
+    end = time.monotonic() + _LEAVING
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def _dutiful(duty: Duty, stop: threading.Event) -> None:

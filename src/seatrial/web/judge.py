@@ -10,7 +10,7 @@ It moves nothing. Whatever goes wrong here must not look like a pass over there,
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from seatrial.records import Decision, ReleaseSpec, SeatrialError, TemporaryError, UsageError
+from seatrial.records import Decision, ReleaseSpec, UsageError
 from seatrial.web.answers import answer_of, encoded
 from seatrial.web.asked import Asked, read_flagger, read_request
 from seatrial.web.judging import Judging, begun_anew, forgotten, judged, known
 from seatrial.web.openapi import document
+from seatrial.web.plain import Handler, answered, errors_in_json, read_body, refused
 from seatrial.web.session import Session, dump_session
 
 LARGEST_BODY: Final = 64 << 20
@@ -65,7 +66,7 @@ _SERVER: Final = web.AppKey("server", JudgeServer)
 
 def judge_app(server: JudgeServer, *, largest: int = LARGEST_BODY) -> web.Application:
     """The application; bodies have at most `largest` bytes."""
-    app = web.Application(client_max_size=largest, middlewares=[_in_json, _authorised])
+    app = web.Application(client_max_size=largest, middlewares=[errors_in_json(_log), _authorised])
     app[_SERVER] = server
     app.router.add_post("/v1/judge", _judge)
     app.router.add_get("/v1/judge", _last)
@@ -74,32 +75,6 @@ def judge_app(server: JudgeServer, *, largest: int = LARGEST_BODY) -> web.Applic
     app.router.add_get("/openapi.json", _openapi)
     app.router.add_get("/healthz", _health)
     return app
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@web.middleware
-async def _in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever happens is answered in JSON, with a status that no other system takes for a yes."""
-    try:
-        return await handler(request)
-    except SeatrialError as error:
-        return _refused(_status_of(error), error)
-    except web.HTTPException as error:
-        return _refused(error.status, SeatrialError(error.reason, where=request.path))
-    except Exception:  # noqa: BLE001 - what nobody foresaw is answered too
-        _log.exception("a request could not be answered")
-        return _refused(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            SeatrialError("something broke that nobody foresaw; the judge's log has more"),
-        )
-
-
-def _status_of(error: SeatrialError) -> HTTPStatus:
-    if isinstance(error, UsageError):
-        return HTTPStatus.BAD_REQUEST
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, TemporaryError) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @web.middleware
@@ -121,7 +96,7 @@ def _same(given: str, token: str) -> bool:
 
 async def _judge(request: web.Request) -> web.Response:
     server = request.app[_SERVER]
-    body = await _body(request)
+    body = await read_body(request, _SLOWEST_BODY)
 
     def work() -> bytes:
         asked = read_request(body, server.services)
@@ -138,19 +113,19 @@ async def _judge(request: web.Request) -> web.Response:
 async def _last(request: web.Request) -> web.Response:
     server, release = request.app[_SERVER], _release(request)
     session = await asyncio.to_thread(known, server.judging, release)
-    return _unknown(release) if session is None else _answer(HTTPStatus.OK, answer_of(session))
+    return _unknown(release) if session is None else answered(HTTPStatus.OK, answer_of(session))
 
 
 async def _forget(request: web.Request) -> web.Response:
     server, release = request.app[_SERVER], _release(request)
     if not await asyncio.to_thread(forgotten, server.judging, release):
         return _unknown(release)
-    return _answer(HTTPStatus.OK, {"forgotten": release})
+    return answered(HTTPStatus.OK, {"forgotten": release})
 
 
 async def _flagger(request: web.Request) -> web.Response:
     server, hook = request.app[_SERVER], request.match_info["hook"]
-    body = await _body(request)
+    body = await read_body(request, _SLOWEST_BODY)
     if hook not in {*_GO, *_BEGIN, _END, _EVENT}:
         raise web.HTTPNotFound
     if hook == _EVENT:
@@ -175,12 +150,12 @@ def _after(judging: Judging, hook: str, asked: Asked) -> Session | None:
 def _hook_answer(hook: str, session: Session | None) -> web.Response:
     """2xx for yes. Flagger writes the body of any other answer into its events, so that it begins with the reason."""
     if session is None:
-        return _answer(HTTPStatus.OK, {"hook": hook})
+        return answered(HTTPStatus.OK, {"hook": hook})
     answer = answer_of(session)
     decision = Decision(answer["decision"])
     yes = hook in _BEGIN or decision in _GO[hook]
     short = {key: answer[key] for key in ("why", "decision", "value", "judged_to", "notes")}
-    return _answer(HTTPStatus.OK if yes else HTTPStatus.FORBIDDEN, short)
+    return answered(HTTPStatus.OK if yes else HTTPStatus.FORBIDDEN, short)
 
 
 def _check_allowed(server: JudgeServer, asked: Asked) -> None:
@@ -203,14 +178,6 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_SLOWEST_BODY):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(reason=f"the request was not complete after {_SLOWEST_BODY:g} s") from None
-
-
 def _release(request: web.Request) -> str:
     release = request.query.get("release")
     if release is None:
@@ -219,24 +186,16 @@ def _release(request: web.Request) -> str:
 
 
 async def _openapi(_request: web.Request) -> web.Response:
-    return _answer(HTTPStatus.OK, document())
+    return answered(HTTPStatus.OK, document())
 
 
 async def _health(_request: web.Request) -> web.Response:
-    return _answer(HTTPStatus.OK, {"status": "ok"})
-
-
-def _answer(status: int, value: object) -> web.Response:
-    return web.Response(status=int(status), body=encoded(value), content_type="application/json")
-
-
-def _refused(status: int, error: SeatrialError) -> web.Response:
-    return _answer(status, {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
+    return answered(HTTPStatus.OK, {"status": "ok"})
 
 
 def _unknown(release: str) -> web.Response:
-    return _refused(HTTPStatus.NOT_FOUND, UsageError("this release is not known", where=release))
+    return refused(HTTPStatus.NOT_FOUND, UsageError("this release is not known", where=release))
 
 
 def _unauthorised(where: str, remedy: str) -> web.Response:
-    return _refused(HTTPStatus.UNAUTHORIZED, UsageError("the token is missing or wrong", where=where, remedy=remedy))
+    return refused(HTTPStatus.UNAUTHORIZED, UsageError("the token is missing or wrong", where=where, remedy=remedy))

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -31,6 +31,13 @@ async def _listen(app: web.Application, host: str, port: int, ready: Callable[[s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await answer_until(app, host, port, ready, stop.wait)
+
+
+async def answer_until(
+    app: web.Application, host: str, port: int, ready: Callable[[str], None], stopped: Callable[[], Awaitable[object]]
+) -> None:
+    """Answer requests until `stopped()` returns; otherwise as `listen`."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
@@ -44,6 +51,6 @@ async def _listen(app: web.Application, host: str, port: int, ready: Callable[[s
                 remedy="take another --port or --host",
             ) from None
         ready(f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}")
-        await stop.wait()
+        await stopped()
     finally:
         await runner.cleanup()

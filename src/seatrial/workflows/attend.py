@@ -1,12 +1,16 @@
-"""The workflows in a process that lives long: `seatrial server` goes on with what others left, and delivers its own notices."""
+"""The workflows in a process that lives long: it goes on with what others left, delivers its own notices, runs the bot's trials."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.records import Notice, SeatrialError
 from seatrial.workflows.engine import Engine, Finish, Unfinished
 from seatrial.workflows.opening import open_workflows
+
+if TYPE_CHECKING:
+    from seatrial.wiring import BotParts
 
 LOOK_SECONDS = 10.0
 Say = Callable[[str], None]
@@ -19,9 +23,11 @@ class Attendant:
         project: folder with `seatrial.yaml`.
         say: gets a line for everything that happens.
         every: seconds between two looks for what was left.
+        bot: the bot whose trials run here too, if there is one.
     """
 
-    def __init__(self, project: Path, say: Say, *, every: float = LOOK_SECONDS) -> None:
+    def __init__(self, project: Path, say: Say, *, every: float = LOOK_SECONDS, bot: "BotParts | None" = None) -> None:
+        self._bot = bot
         self._project = project
         self._say = say
         self._every = every
@@ -33,7 +39,7 @@ class Attendant:
         """Attend until `stop` is set. What doesn't answer is told, and tried again at the next look."""
         while not stop.is_set():
             try:
-                with open_workflows(self._project) as engine:
+                with open_workflows(self._project, bot=None if self._bot is None else self._bot.tools) as engine:
                     self._attend(engine, stop)
             except SeatrialError as error:
                 self._say(str(error))
@@ -54,8 +60,13 @@ class Attendant:
                 engine.notify(notice)
             self._waiting.clear()
         try:
+            if self._bot is not None and engine.trials is not None:
+                self._bot.queue.attach(engine.trials)
+                engine.trials.adopt()
             self._look_again_and_again(engine, stop)
         finally:
+            if self._bot is not None:
+                self._bot.queue.attach(None)
             with self._lock:
                 self._engine = None
 
@@ -63,6 +74,8 @@ class Attendant:
         taken: list[Unfinished] = []
         lost = 0
         while True:
+            for line in engine.trials.look() if engine.trials is not None else ():
+                self._say(line)
             for each in engine.take_over():
                 self._say(f"going on with {_named(each)}, which was cut off")
                 taken.append(each)

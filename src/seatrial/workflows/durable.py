@@ -10,24 +10,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, StepOptions, WorkflowStatus
 
+from seatrial.bot.checkouts import Fetched
 from seatrial.promotion.step import LeftUnfinished
 from seatrial.promotion.wish import Wish
 from seatrial.records import Notice, PermanentError, SeatrialError, TemporaryError, UsageError
 from seatrial.workflows.database import SCHEMA, WorkflowDatabase, sqlite_pool
 
-PROMOTION, DELIVERY = "promotion", "delivery"
+PROMOTION, DELIVERY, TRIAL, PART = "promotion", "delivery", "trial", "part"
 # Of the stories: which steps there are, and in which order. What another version of them began is not gone on with.
-STORIES = "1"
+STORIES = "2"
 LIVE = ("PENDING", "ENQUEUED")
 _NAME = "seatrial"
 _TRIES = 3
 _MOST_RECOVERIES = 1000
 _QUEUE_POLL = 0.3
+_SHARED_POLL = 0.5
 _LISTENER_POLL = 0.1
 _ERRORS = {kind.__name__: kind for kind in (UsageError, PermanentError)}
 # DBOS itself is one per process; a second one would silently be the first.
@@ -38,10 +40,36 @@ Promote = Callable[["Durable", str, Wish], object]
 Deliver = Callable[["Durable", str, Notice, str, str], object]
 
 
+class Queues(Protocol):
+    """Queues that several processes take workflows from."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Their names, and how many of each one process runs at once."""
+        ...
+
+
+class TrialTellers(Protocol):
+    """What the workflows of the bot do, each in a thread of its own."""
+
+    @property
+    def queues(self) -> Queues:
+        """Where they wait until then."""
+        ...
+
+    def trial(self, durable: "Durable", workflow: str, trial: str) -> object:
+        """A whole trial, by its id."""
+        ...
+
+    def part(self, durable: "Durable", workflow: str, trial: str, deployment: str, fetched: Fetched) -> object:
+        """One deployment of it."""
+        ...
+
+
 class Durable:
     """DBOS while it runs (`open_durable`). Ids of workflows are the caller's; the same id again starts nothing."""
 
-    def __init__(self, executor: str, promote: Promote, deliver: Deliver) -> None:
+    def __init__(self, executor: str, promote: Promote, deliver: Deliver, trials: "TrialTellers | None" = None) -> None:
+        self._shared = {} if trials is None else dict(trials.queues.sizes())
         self._queues = {PROMOTION: f"{PROMOTION}-{executor}", DELIVERY: f"{DELIVERY}-{executor}"}
         self._listening: set[str] = set()
 
@@ -53,12 +81,46 @@ class Durable:
         def delivery(notice: Json, receiver: str, run: str) -> Json:
             return _answer(lambda: deliver(self, _own_id(), msgspec.convert(notice, Notice), receiver, run))
 
-        self._promotion, self._delivery = promotion, delivery
+        @DBOS.workflow(name=TRIAL, max_recovery_attempts=_MOST_RECOVERIES)
+        def trial(told: str) -> Json:
+            return _answer(lambda: _there(trials).trial(self, _own_id(), told))
+
+        @DBOS.workflow(name=PART, max_recovery_attempts=_MOST_RECOVERIES)
+        def part(told: str, deployment: str, fetched: Json) -> Json:
+            compared = msgspec.convert(fetched, Fetched)
+            return _answer(lambda: _there(trials).part(self, _own_id(), told, deployment, compared))
+
+        self._promotion, self._delivery, self._trial, self._part = promotion, delivery, trial, part
 
     @property
     def queues(self) -> Sequence[str]:
-        """Those that only this process takes workflows from."""
-        return tuple(self._queues.values())
+        """Those that this process takes workflows from: its own, and those of the bot if it runs its trials."""
+        return (*self._queues.values(), *self._shared)
+
+    def open_shared(self) -> None:
+        """Make the queues that several processes share; where they differ on their sizes, the last one counts."""
+        for name, size in self._shared.items():
+            DBOS.register_queue(
+                name, worker_concurrency=size, polling_interval_sec=_SHARED_POLL, on_conflict="always_update"
+            )
+
+    def start_trial(self, workflow: str, queue: str, trial: str) -> None:
+        """Put a trial of the bot into a queue; one of the same id that is known is left alone."""
+        with SetWorkflowID(workflow):
+            DBOS.enqueue_workflow(queue, self._trial, trial)
+
+    def start_part(self, workflow: str, queue: str, trial: str, deployment: str, fetched: Fetched) -> None:
+        """Put a deployment of a trial into a queue, from within the trial's workflow."""
+        with SetWorkflowID(workflow):
+            DBOS.enqueue_workflow(queue, self._part, trial, deployment, msgspec.to_builtins(fetched))
+
+    def put_back(self, workflow: str, queue: str) -> None:
+        """Have a workflow wait in a queue, from its last finished step. No process may be running it."""
+        DBOS.resume_workflow(workflow, queue_name=queue)
+
+    def forget(self, workflow: str) -> None:
+        """Remove a workflow that has ended, with those that it started."""
+        DBOS.delete_workflow(workflow, delete_children=True)
 
     def promote(self, workflow: str, wish: Wish) -> None:
         """Start a promotion in a thread of its own."""
@@ -92,6 +154,10 @@ class Durable:
         """The workflows that have not ended and whose ids begin so, the oldest first."""
         return DBOS.list_workflows(status=list(LIVE), workflow_id_prefix=prefix, load_output=False)
 
+    def running(self, prefix: str) -> list[WorkflowStatus]:
+        """Those of them that a process took and has not ended; what waits in a queue is not looked at."""
+        return DBOS.list_workflows(status=LIVE[0], workflow_id_prefix=prefix, load_input=False, load_output=False)
+
     def found(self, workflows: Sequence[str]) -> dict[str, WorkflowStatus]:
         """What is known of these workflows, by id."""
         if not workflows:
@@ -115,7 +181,12 @@ class Durable:
 
 @contextmanager
 def open_durable(
-    database: WorkflowDatabase, executor: str, log: Path, promote: Promote, deliver: Deliver
+    database: WorkflowDatabase,
+    executor: str,
+    log: Path,
+    promote: Promote,
+    deliver: Deliver,
+    trials: TrialTellers | None = None,
 ) -> Iterator[Durable]:
     """Run DBOS until the block ends; whatever is under way then stays as it is, to be gone on with.
 
@@ -125,6 +196,7 @@ def open_durable(
         log: file that gets DBOS's warnings.
         promote: what a promotion does, in a thread of its own: gets the engine, the workflow's id and the wish.
         deliver: what a delivery does, likewise: gets the notice, the receiver and the run after those two.
+        trials: what the bot's trials do; None where this process runs none.
 
     Raises:
         PermanentError: the database does not answer, or there is an engine in this process already.
@@ -135,9 +207,10 @@ def open_durable(
     handler = _quiet(log)
     try:
         DBOS(config=_config(database, executor, pool))
-        durable = Durable(executor, promote, deliver)
+        durable = Durable(executor, promote, deliver, trials)
         DBOS.listen_queues(durable.queues)
         _launch(database)
+        durable.open_shared()
         yield durable
         durable.forget_queues()
     finally:
@@ -235,6 +308,18 @@ def result_of(answer: Json, kind: type[ResultT]) -> ResultT:
 def error_of(answer: Json) -> SeatrialError:
     """The error in what a workflow or step gave."""
     return _ERRORS[answer["error"]](answer["what"], where=answer["where"], remedy=answer["remedy"])
+
+
+def _there(trials: TrialTellers | None) -> TrialTellers:
+    """Raises LeftUnfinished where this process runs no trials: another one does."""
+    if trials is None:
+        raise LeftUnfinished
+    return trials
+
+
+def is_of_the_engine(error: Exception) -> bool:
+    """Whether an error is DBOS's own, about who runs the workflow and whether it goes on."""
+    return type(error).__module__.partition(".")[0] == "dbos"
 
 
 def _own_id() -> str:

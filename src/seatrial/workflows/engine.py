@@ -33,6 +33,7 @@ from seatrial.workflows.board import Board
 from seatrial.workflows.durable import DELIVERY, LIVE, PROMOTION, STORIES, Durable, error_of, result_of
 from seatrial.workflows.executors import Executors
 from seatrial.workflows.stories import Parts, Stories
+from seatrial.workflows.trials import Trials
 
 if TYPE_CHECKING:
     from dbos import WorkflowStatus
@@ -88,7 +89,11 @@ class Finish:
 
 
 class Engine:
-    """The workflows of one project in this process (`seatrial.workflows.opening.open_workflows`). Safe for many threads."""
+    """The workflows of one project in this process (`seatrial.workflows.opening.open_workflows`). Safe for many threads.
+
+    Attributes:
+        trials: the bot's, in a process that runs them.
+    """
 
     def __init__(
         self, durable: Durable, stories: Stories, parts: Parts, board: Board, executors: Executors, executor: str
@@ -100,6 +105,7 @@ class Engine:
         self._executors = executors
         self._executor = executor
         self._counted = count(1)
+        self.trials: Trials | None = None
 
     def start(self, wish: Wish) -> str:
         """Begin a promotion; the id of its workflow, to `wait` for.
@@ -133,7 +139,7 @@ class Engine:
         Raises:
             UsageError: there is none, or several.
         """
-        rows = [self._described(row) for row in self._durable.live("")]
+        rows = [self._described(row) for row in self._durable.live("") if row.name in {PROMOTION, DELIVERY}]
         found = [
             each
             for each in rows

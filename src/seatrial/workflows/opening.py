@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from seatrial.bot.tools import BotTools
 from seatrial.config import load_project
 from seatrial.registry.tools import RegistryTools
 from seatrial.wiring import open_notifier, open_registry, open_trial, registry_url
 from seatrial.workflows.board import Board
-from seatrial.workflows.database import workflow_database
+from seatrial.workflows.database import WorkflowDatabase, workflow_database
 from seatrial.workflows.deliver import Patience
 from seatrial.workflows.durable import open_durable
 from seatrial.workflows.engine import Engine
 from seatrial.workflows.executors import Executors
+from seatrial.workflows.leases import Deaths, Leases
 from seatrial.workflows.stories import Parts, Stories
+from seatrial.workflows.trials import Trials, TrialStories
 
 
 @contextmanager
-def open_workflows(project: Path, *, patience: Patience | None = None) -> Iterator[Engine]:
+def open_workflows(project: Path, *, patience: Patience | None = None, bot: BotTools | None = None) -> Iterator[Engine]:
     """The workflows of a project, until the block ends; one engine at a time in a process.
 
     What still runs at the end is left to whoever goes on with it: `seatrial resume`, `seatrial server`, or the next
@@ -28,6 +31,7 @@ def open_workflows(project: Path, *, patience: Patience | None = None) -> Iterat
     Args:
         project: folder with `seatrial.yaml`.
         patience: how often receivers of notices are tried.
+        bot: what the bot's trials work with, in a process that runs them.
 
     Raises:
         UsageError: there is no project, or its file is wrong.
@@ -51,12 +55,38 @@ def open_workflows(project: Path, *, patience: Patience | None = None) -> Iterat
         executors = Executors(root / "executors")
         executor = stack.enter_context(executors.hold())
         log = root / "workflows.log"
-        durable = stack.enter_context(open_durable(place, executor, log, stories.promote, stories.deliver))
+        told = None if bot is None else TrialStories(bot, board)
+        durable = stack.enter_context(open_durable(place, executor, log, stories.promote, stories.deliver, told))
         engine = Engine(durable, stories, parts, board, executors, executor)
+        if told is not None:
+            deaths = stack.enter_context(_deaths(place, executors, executor, engine, board))
+            engine.trials = Trials(durable, told, board, deaths, executor)
         try:
             yield engine
         finally:
             engine.close()
+
+
+@contextmanager
+def _deaths(
+    place: WorkflowDatabase, executors: Executors, executor: str, engine: Engine, board: Board
+) -> Iterator[Deaths]:
+    """What proves that another worker is gone: its lock file on one machine, its lock in the database on several."""
+    if not place.is_shared:
+        yield executors
+        return
+
+    def lost() -> None:
+        board.closing.set()
+        if engine.trials is not None:
+            engine.trials.lost = True
+
+    leases = Leases(place.url)
+    try:
+        with leases.hold(executor, lost):
+            yield leases
+    finally:
+        leases.close()
 
 
 def _once(make: Callable[[], RegistryTools]) -> Callable[[], RegistryTools]:

@@ -176,7 +176,7 @@ def test_without_a_token_what_is_public_is_read(gitea: Gitea, scene: GiteaScene)
     number = scene.open_pull("public")
     anybody = GiteaForge(gitea.url, "", "")
     assert scene.tip("public") == anybody.pull(scene.repository, number).head
-    assert "" == anybody.git_header()
+    assert "" == anybody.git_header(scene.repository)
 
 
 def test_a_private_repository_tells_strangers_nothing(gitea: Gitea, scene: GiteaScene) -> None:

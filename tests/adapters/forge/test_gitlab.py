@@ -160,13 +160,13 @@ def test_the_token_of_a_ci_job_is_told_apart(scene: GitlabScene) -> None:
 @pytest.mark.parametrize(("token", "login"), [(TOKEN, f"oauth2:{TOKEN}"), (JOB, f"gitlab-ci-token:{JOB}")])
 def test_git_gets_the_token_in_a_header(token: str, login: str) -> None:
     """A user name goes with it, of which GitLab looks at a CI job's only."""
-    header = GitlabForge("https://gitlab.example.org", "", token).git_header()
+    header = GitlabForge("https://gitlab.example.org", "", token).git_header("acme/wine")
     assert login == base64.b64decode(header.removeprefix("Authorization: Basic ")).decode()
 
 
 def test_without_a_token_git_gets_no_header() -> None:
     """Public projects are fetched without."""
-    assert "" == GitlabForge("https://gitlab.example.org", "", "").git_header()
+    assert "" == GitlabForge("https://gitlab.example.org", "", "").git_header("acme/wine")
 
 
 def test_a_page_that_is_no_api_is_said_to_be_none(scene: GitlabScene, forge: GitlabForge) -> None:

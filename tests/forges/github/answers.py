@@ -82,8 +82,8 @@ class Answers:
         """Status and body."""
         if token is None:
             raise RefusedError(401, "Requires authentication")
-        if "repo" in named:
-            self._repository(named)
+        if "repo" in named and not token.sees(self._repository(named).name):
+            raise RefusedError(404, "Not Found")
         self._check_right(name, token)
         return self._does[name](Ask(named, query, body, token))
 

@@ -19,8 +19,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from seatrial.ports import Clock
 from tests.forges.github.answers import Answers, RefusedError
+from tests.forges.github.apps import AppAnswers, looks_signed, signed_by
 from tests.forges.github.document import Document, Operation, document
-from tests.forges.github.state import Token, World
+from tests.forges.github.state import App, Token, World
 
 Json = dict[str, Any]
 _ROOT = "/api/v3"
@@ -40,6 +41,7 @@ class Fault:
         verb, path: only of those; `path` is a regular expression that is found in it.
         times: so often.
         skip: after so many of those that went well.
+        echo: whether what was sent to prove who asks stands in the message.
     """
 
     status: int
@@ -51,6 +53,7 @@ class Fault:
     times: int = 1
     skip: int = 0
     html: bool = False
+    echo: bool = False
 
     def hits(self, verb: str, path: str) -> bool:
         """Whether it goes wrong with this one."""
@@ -74,6 +77,7 @@ class FakeGithub:
 
     Attributes:
         asked: verb, path and status of each request that was answered.
+        proofs: what was sent to prove who asks.
         wrong: what did not fit the document.
         remaining: requests until the rate limit is spent, which ends an hour after the first.
     """
@@ -82,6 +86,7 @@ class FakeGithub:
         self.world = World(clock)
         self.faults: list[Fault] = []
         self.asked: list[tuple[str, str, int]] = []
+        self.proofs: set[str] = set()
         self.wrong: list[str] = []
         self.remaining = _LIMIT
         self.reset = clock.now() + _HOUR
@@ -93,6 +98,7 @@ class FakeGithub:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._answers = Answers(self.world, rules, self.url)
+        self._apps = AppAnswers(self.world, rules, self.url)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -110,6 +116,7 @@ class FakeGithub:
     def reply(self, verb: str, target: str, headers: Json, data: bytes) -> Reply | None:
         """The answer to a request; None to break the connection."""
         with self.world.lock:
+            self.proofs.add(headers.get("authorization", ""))
             fault = next((one for one in self.faults if one.hits(verb, target)), None)
             answer: Reply | None = None
             if fault is not None:
@@ -117,25 +124,26 @@ class FakeGithub:
             if fault is None or fault.after:
                 answer = self._through(verb, target, headers, data)
         if fault is not None:
-            answer = self._broken(fault)
+            answer = self._broken(fault, headers)
         if answer is not None:
             self.asked.append((verb, urlsplit(target).path, answer.status))
         return answer
 
-    def _broken(self, fault: Fault) -> Reply | None:
+    def _broken(self, fault: Fault, asked: Json) -> Reply | None:
         if fault.status == -1:
             self.silence.wait(30)
         if fault.status <= 0:
             return None
-        body = "<html>Unicorn!</html>" if fault.html else {"message": fault.message}
+        proof = f" {asked.get('authorization', '')}" if fault.echo else ""
+        body = f"<html>Unicorn!{proof}</html>" if fault.html else {"message": f"{fault.message}{proof}"}
         return Reply(fault.status, body, {**self._usual(), **fault.headers})
 
     def _through(self, verb: str, target: str, headers: Json, data: bytes) -> Reply:
         try:
             self._check_headers(headers)
-            token = self._token(headers)
+            asker = self._asker(headers)
             self._check_limit()
-            answer = self._answered(verb, target, token, data)
+            answer = self._answered(verb, target, asker, data)
         except RefusedError as refused:
             answer = Reply(refused.status, {"message": refused.message, **refused.more}, refused.headers)
         answer = Reply(answer.status, answer.body, {**self._usual(), **answer.headers})
@@ -149,12 +157,14 @@ class FakeGithub:
         if headers.get("accept") != "application/vnd.github+json":
             self.wrong.append(f"accept {headers.get('accept')}")
 
-    def _token(self, headers: Json) -> Token | None:
+    def _asker(self, headers: Json) -> Token | App | None:
         kind, _, text = headers.get("authorization", "").partition(" ")
         if not kind:
             return None
+        if kind.lower() == "bearer" and looks_signed(text):
+            return signed_by(self.world, text)
         found = self.world.tokens.get(text) if kind.lower() in {"token", "bearer"} else None
-        if found is None:
+        if found is None or (found.ends is not None and self._clock.now() >= found.ends):
             raise RefusedError(401, "Bad credentials")
         return found
 
@@ -164,19 +174,19 @@ class FakeGithub:
         if self.remaining <= 0:
             raise RefusedError(403, "API rate limit exceeded for installation ID 1.")
 
-    def _answered(self, verb: str, target: str, token: Token | None, data: bytes) -> Reply:
+    def _answered(self, verb: str, target: str, asker: Token | App | None, data: bytes) -> Reply:
         parts = urlsplit(target)
         if parts.path == "/api/graphql":
-            return self._graphql(token, data)
+            return self._graphql(asker, data)
         if not parts.path.startswith(_ROOT):
             raise RefusedError(404, "Not Found")
         path = self._by_name(parts.path.removeprefix(_ROOT))
         if self.elsewhere:
             return Reply(301, {"message": "Moved Permanently"}, {"location": f"{self.elsewhere}{path}"})
         moved = self._moved(verb, path, parts.query)
-        return moved or self._operated(verb, path, dict(parse_qsl(parts.query)), token, data)
+        return moved or self._operated(verb, path, dict(parse_qsl(parts.query)), asker, data)
 
-    def _operated(self, verb: str, path: str, query: dict[str, str], token: Token | None, data: bytes) -> Reply:
+    def _operated(self, verb: str, path: str, query: dict[str, str], asker: Token | App | None, data: bytes) -> Reply:
         found = self._rules.find(verb, path)
         if found is None:
             self.wrong.append(f"{verb} {path} is not in the document")
@@ -188,7 +198,7 @@ class FakeGithub:
             self.wrong += faults
             raise RefusedError(422, "Invalid request.\n\n" + faults[0])
         try:
-            status, answer = self._answers.give(operation.name, named, query, body, token)
+            status, answer = self._given(operation.name, named, query, body, asker)
         except RefusedError as refused:
             self.wrong += operation.faults_of_answer(refused.status, {"message": refused.message, **refused.more})
             raise
@@ -199,13 +209,18 @@ class FakeGithub:
         self.wrong += operation.faults_of_answer(status, _as_published(answer))
         return Reply(status, answer, headers)
 
-    def _graphql(self, token: Token | None, data: bytes) -> Reply:
+    def _given(self, name: str, named: Json, query: Json, body: Any, asker: Token | App | None) -> tuple[int, Any]:
+        if name in self._apps:
+            return self._apps.give(name, named, asker if isinstance(asker, App) else None)
+        return self._answers.give(name, named, query, body, asker if isinstance(asker, Token) else None)
+
+    def _graphql(self, asker: Token | App | None, data: bytes) -> Reply:
         asked = json.loads(data)
         if asked != _VIEWER:
             self.wrong.append(f"GraphQL {asked}")
-        if token is None:
+        if not isinstance(asker, Token):
             raise RefusedError(401, "This endpoint requires you to be authenticated.")
-        return Reply(200, {"data": {"viewer": {"login": token.account.login}}})
+        return Reply(200, {"data": {"viewer": {"login": asker.account.login}}})
 
     def _by_name(self, path: str) -> str:
         for repository in self.world.repositories.values():

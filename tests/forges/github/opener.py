@@ -1,14 +1,17 @@
-"""The fake GitHub as a scene of the contract, with the token of an App: its checks are check runs."""
+"""The fake GitHub as a scene of the contract, with a token of an App, or as an App: its checks are check runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from seatrial.adapters.clock import SystemClock
 from seatrial.adapters.forge.github import GithubForge
+from seatrial.adapters.forge.github_app import AppKey
 from seatrial.ports import Forge
 from tests.contract.forges import ALL_FEATURES, Light, ShownCheck
+from tests.forges.github.apps import pem, private_key
 from tests.forges.github.fake import FakeGithub, serving
 
+AS_APP = "as-app"
 FEATURES = ALL_FEATURES - {"git"}
 _READING = {"contents": "read", "pull_requests": "read", "checks": "read", "statuses": "read", "metadata": "read"}
 _RED = frozenset({"failure", "neutral", "action_required", "cancelled", "error"})
@@ -20,7 +23,8 @@ class GithubScene:
     def __init__(self, fake: FakeGithub, kind: str = "app") -> None:
         self.fake = fake
         self.repository = "acme/wine"
-        self.account = "seatrial[bot]" if kind == "app" else "seatrial"
+        own = {"app": "seatrial[bot]", AS_APP: "seatrial[bot]", "workflow": "github-actions[bot]"}
+        self.account = own.get(kind, "seatrial")
         self.writer, self.reader, self.stranger, self.admin = "wendy", "rita", "stan", "ada"
         world = fake.world
         world.account(self.stranger)
@@ -28,11 +32,22 @@ class GithubScene:
         for login, right in ((self.writer, "write"), (self.reader, "read"), (self.admin, "admin")):
             world.account(login)
             repository.people[login] = (right, right)
-        token, poor = world.token(kind, self.account), world.token(kind, self.account, _READING)
-        self.secrets: tuple[str, ...] = (token, poor)
-        self.forge: Forge = GithubForge(fake.url, "", token)
-        self._poor = GithubForge(fake.url, "", poor)
+        self.forge: Forge = GithubForge(fake.url, "", self._credential(kind))
+        self._poor = GithubForge(fake.url, "", self._credential(kind, _READING))
         self._repository = repository
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All tokens there are, and the key of the Apps."""
+        return (*self.fake.world.tokens, *pem(private_key()).splitlines()[1:-1])
+
+    def _credential(self, kind: str, rights: Mapping[str, str] | None = None) -> str | AppKey:
+        world = self.fake.world
+        if kind != AS_APP:
+            return world.token(kind, self.account, rights)
+        app = world.app("seatrial" if rights is None else "reader", private_key().public_key())
+        world.install(app, "acme", rights=rights)
+        return AppKey(app=app.client, key=private_key())
 
     def open_pull(self, branch: str, *, fork: bool = False, draft: bool = False, labels: Sequence[str] = ()) -> int:
         """Push a new branch with one commit, open a pull request from it into `main`."""
@@ -112,7 +127,7 @@ def opened(kind: str = "app") -> Iterator[GithubScene]:
     """A fresh GitHub with one repository.
 
     Args:
-        kind: of the token: `app`, `workflow`, `fine` or `classic`.
+        kind: of the token: `app`, `workflow`, `fine` or `classic`; or `as-app`: an App's own key.
     """
     with serving(SystemClock()) as fake:
         yield GithubScene(fake, kind)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.forges.github.document import Document
-from tests.forges.github.state import Account, Comment, Pull, Repository, Run, Status, Token
+from tests.forges.github.state import Account, App, Comment, Installation, Pull, Repository, Run, Status, Token
 
 Json = dict[str, Any]
 _PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}"
@@ -13,6 +13,9 @@ _RUN = "POST /repos/{owner}/{repo}/check-runs"
 _NOTES = "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations"
 _STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}"
 _PERMISSION = "GET /repos/{owner}/{repo}/collaborators/{username}/permission"
+_APP = "GET /app"
+_INSTALLATION = "GET /repos/{owner}/{repo}/installation"
+_GRANT = "POST /app/installations/{installation_id}/access_tokens"
 _REACTION = "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions"
 
 
@@ -142,6 +145,43 @@ class Shown:
         """A reaction."""
         made: Json = self._document.operation(_REACTION).example(201)
         return {**made, "user": self.user(account), "content": content}
+
+    def about(self, app: App) -> Json:
+        """An App, as it sees itself."""
+        made: Json = self._document.operation(_APP).example(200)
+        page = f"{self._site}/github-apps/{app.slug}"
+        return {**made, "id": app.id, "client_id": app.client, "slug": app.slug, "html_url": page}
+
+    def installation(self, installation: Installation) -> Json:
+        """Where an App is installed."""
+        made: Json = self._document.operation(_INSTALLATION).example(200)
+        suspended = installation.suspended
+        return {
+            **made,
+            "id": installation.id,
+            "account": {**made["account"], "login": installation.owner},
+            "html_url": f"{self._site}/organizations/{installation.owner}/settings/installations/{installation.id}",
+            "app_id": installation.app.id,
+            "app_slug": installation.app.slug,
+            "permissions": installation.rights,
+            "repository_selection": _selection(installation),
+            "suspended_at": None if suspended is None else moment(suspended),
+        }
+
+    def grant(self, token: Token, installation: Installation) -> Json:
+        """A new token of an installation."""
+        made: Json = self._document.operation(_GRANT).example(201)
+        return {
+            "token": token.text,
+            "expires_at": None if token.ends is None else moment(token.ends),
+            "permissions": installation.rights,
+            "repository_selection": _selection(installation),
+            "single_file": made.get("single_file", ".github/config.yml"),
+        }
+
+
+def _selection(installation: Installation) -> str:
+    return "all" if installation.repositories is None else "selected"
 
 
 def moment(when: datetime) -> str:

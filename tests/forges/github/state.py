@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from seatrial.ports import Clock
 
 Json = dict[str, Any]
@@ -24,18 +26,54 @@ class Account:
 
 
 @dataclass
+class App:
+    """A GitHub App; `keys` are the public halves of those that it has."""
+
+    id: int
+    client: str
+    slug: str
+    account: Account
+    keys: list[RSAPublicKey]
+
+
+@dataclass
+class Installation:
+    """An App with an owner of repositories; `repositories` are the chosen ones, None for all."""
+
+    id: int
+    app: App
+    owner: str
+    rights: dict[str, str]
+    repositories: set[str] | None = None
+    suspended: datetime | None = None
+
+    def serves(self, name: str) -> bool:
+        """Whether a repository is among them."""
+        chosen = self.repositories is None or name in self.repositories
+        return chosen and name.partition("/")[0] == self.owner
+
+
+@dataclass
 class Token:
     """What its holder may do.
 
     Attributes:
         kind: `workflow` and `app` are an installation's, `fine` and `classic` a person's.
         rights: as GitHub names them; those of a classic token are its scopes'.
+        installation: that it was made for by the App itself; None where somebody handed it in.
+        ends: when it is worth nothing; None for never.
     """
 
     text: str
     account: Account
     kind: str
     rights: dict[str, str] = field(default_factory=lambda: dict(_RIGHTS))
+    installation: Installation | None = None
+    ends: datetime | None = None
+
+    def sees(self, name: str) -> bool:
+        """Whether a repository is there for it."""
+        return self.installation is None or self.installation.serves(name)
 
     @property
     def installed(self) -> bool:
@@ -142,6 +180,8 @@ class World:
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[str, Repository] = {}
         self.renamed: dict[str, str] = {}
+        self.apps: list[App] = []
+        self.installations: dict[int, Installation] = {}
         self._ids = itertools.count(1001)
 
     def next_id(self) -> int:
@@ -159,6 +199,36 @@ class World:
         account = self.account(login, bot=kind in {"workflow", "app"})
         self.tokens[text] = Token(text, account, kind, dict(_RIGHTS if rights is None else rights))
         return text
+
+    def app(self, slug: str, key: RSAPublicKey) -> App:
+        """A new App."""
+        account = self.account(f"{slug}[bot]", bot=True)
+        made = App(account.id + 10_000, f"Iv23{account.id}", slug, account, [key])
+        self.apps.append(made)
+        return made
+
+    def install(
+        self, app: App, owner: str, repositories: set[str] | None = None, rights: Mapping[str, str] | None = None
+    ) -> Installation:
+        """Install an App with an owner."""
+        made = Installation(self.next_id(), app, owner, dict(_RIGHTS if rights is None else rights), repositories)
+        self.installations[made.id] = made
+        return made
+
+    def uninstall(self, installation: Installation) -> None:
+        """Take an App away from an owner; its tokens end at once."""
+        with self.lock:
+            del self.installations[installation.id]
+            self.revoke(installation)
+
+    def revoke(self, installation: Installation) -> None:
+        """End the tokens of an installation."""
+        with self.lock:
+            self.tokens = {text: one for text, one in self.tokens.items() if one.installation is not installation}
+
+    def granted(self) -> list[str]:
+        """Tokens that Apps got and that are not revoked, the oldest first."""
+        return [text for text, one in self.tokens.items() if one.installation is not None]
 
     def repository(self, name: str) -> Repository:
         """A new repository with a branch `main`."""

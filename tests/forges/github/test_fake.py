@@ -6,12 +6,15 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import jwt
 import pytest
-from github import Auth, Github
+from github import Auth, Github, GithubIntegration
 
+from seatrial.adapters.clock import SystemClock
 from seatrial.adapters.forge.github import GithubForge
 from seatrial.records import PermanentError
 from seatrial.testing import FakeClock
+from tests.forges.github.apps import pem, private_key
 from tests.forges.github.document import Operation, document
 from tests.forges.github.fake import FakeGithub, serving
 
@@ -119,3 +122,51 @@ def test_another_client_gets_along_with_it() -> None:
         assert ("Change change", ["model"]) == (title, labels)
         assert ["Hello"] == [one.body for one in pull.comments]
         assert ["other"] == [run.name for run in fake.world.repositories["acme/wine"].runs]
+
+
+def test_another_client_gets_along_with_it_as_an_app() -> None:
+    """PyGithub's own signatures are taken, and the token that it gets for them lets in."""
+    with serving(SystemClock()) as fake:
+        fake.world.repository("acme/wine")
+        app = fake.world.app("seatrial", private_key().public_key())
+        installed = fake.world.install(app, "acme")
+        auth = Auth.AppAuth(app.id, pem(private_key()))
+        with GithubIntegration(auth=auth, base_url=f"{fake.url}/api/v3", api_version="2022-11-28") as client:
+            found = client.get_repo_installation("acme", "wine")
+            token = client.get_access_token(found.id)
+        fake.wrong = [fault for fault in fake.wrong if not fault.startswith("accept ")]
+
+        assert (installed.id, fake.world.granted()) == (found.id, [token.token])
+
+
+@pytest.mark.parametrize(
+    ("key", "issued", "ends", "expected"),
+    [
+        (0, 0, 600, 200),
+        (1, 0, 600, 401),  # another App's key
+        (0, 1, 600, 401),
+        (0, -60, 601, 401),
+        (0, -60, 0, 401),
+    ],
+)
+def test_signatures_are_checked_as_github_checks_them(key: int, issued: int, ends: int, expected: int) -> None:
+    """By the App's keys, and none from the future, none that has ended, and none that ends in more than ten minutes."""
+    clock = FakeClock()
+    with serving(clock) as fake:
+        app = fake.world.app("seatrial", private_key().public_key())
+        now = int(clock.now().timestamp())
+        signed = jwt.encode({"iat": now + issued, "exp": now + ends, "iss": app.client}, private_key(key), "RS256")
+        headers = {"user-agent": "x", "accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
+        answer = fake.reply("GET", "/api/v3/app", {**headers, "authorization": f"Bearer {signed}"}, b"")
+
+        assert expected == (answer and answer.status)
+
+
+def test_what_is_an_apps_alone_is_no_tokens() -> None:
+    """What is asked in the App's own name needs its signature."""
+    with serving(FakeClock()) as fake:
+        token = fake.world.token("app", "seatrial[bot]")
+        headers = {"user-agent": "x", "accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
+        answer = fake.reply("GET", "/api/v3/app", {**headers, "authorization": f"token {token}"}, b"")
+
+        assert 401 == (answer and answer.status)

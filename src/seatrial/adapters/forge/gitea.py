@@ -153,8 +153,9 @@ class GiteaForge:
         """Git's name of a pull request's newest commit in the repository that it was opened in."""
         return f"refs/pull/{number}/head"
 
-    def git_header(self) -> str:
+    def git_header(self, repository: str) -> str:
         """The HTTP header that lets git fetch from there; a secret."""
+        del repository
         if not self._token:
             return ""
         return f"Authorization: Basic {base64.b64encode(f'oauth2:{self._token}'.encode()).decode()}"

@@ -10,8 +10,9 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from seatrial.adapters.clock import SystemClock
-from seatrial.adapters.forge.github_account import GithubAccount
-from seatrial.adapters.forge.github_api import PATIENCE, TIMEOUT, GithubApi
+from seatrial.adapters.forge.github_access import Reach, access_of
+from seatrial.adapters.forge.github_api import GithubApi
+from seatrial.adapters.forge.github_app import AppKey
 from seatrial.adapters.forge.github_checks import GithubChecks
 from seatrial.adapters.forge.github_refusals import Aim
 from seatrial.adapters.forge.github_shapes import LIMITS, login, shaped, to_permission, to_pull
@@ -20,6 +21,8 @@ from seatrial.records import Check, ForgeLimits, Permission, PostedComment, Pull
 
 _SITE: Final = "https://github.com"
 _REPOSITORY: Final = re.compile(r"(?!\.{1,2}/)[\w.-]+/(?!\.{1,2}$)[\w.-]+")
+_TIMEOUT: Final = 15
+_PATIENCE: Final = 90.0
 _REMEMBERED: Final = 512
 _NOT_MODIFIED, _NOT_FOUND = 304, 404
 _JUST_NOW: Final = timedelta(hours=1)  # clocks differ
@@ -31,7 +34,8 @@ class GithubForge:
     Args:
         url: of the site as people open it.
         api: root of its API; empty: what belongs to that site.
-        token: of a workflow, an App's installation, or a person (fine-grained or classic); empty for none.
+        credential: the token of a workflow, an App's installation, or a person (fine-grained or classic), empty for none; or
+            an App's key, with which it gets and renews the tokens of its installations itself.
         timeout: seconds that one answer may take.
         patience: seconds that one call waits for 5xx and rate limits to pass.
     """
@@ -40,19 +44,19 @@ class GithubForge:
         self,
         url: str,
         api: str,
-        token: str,
+        credential: str | AppKey,
         *,
         clock: Clock | None = None,
-        timeout: int = TIMEOUT,
-        patience: float = PATIENCE,
+        timeout: int = _TIMEOUT,
+        patience: float = _PATIENCE,
     ) -> None:
         self._url = url.rstrip("/")
-        self._token = token
         self._clock = clock or SystemClock()
         root = (api or api_root(self._url)).rstrip("/")
-        self._api = GithubApi(root, token, clock=self._clock, timeout=timeout, patience=patience)
-        self._account = GithubAccount(self._api, token)
-        self._checks = GithubChecks(self._api)
+        reach = Reach(root=root, clock=self._clock, timeout=timeout, patience=patience)
+        self._access = access_of(reach, credential)
+        self._account = self._access.account
+        self._checks = GithubChecks(self._access.api)
         self._lock = threading.Lock()
         self._pulls: OrderedDict[str, tuple[str, PullRequest]] = OrderedDict()
 
@@ -66,7 +70,7 @@ class GithubForge:
         path = f"/repos/{_checked(repository)}/pulls/{number}"
         tag, known = self._pulls.get(path, ("", None))
         aim = _pull_aim(repository, number, "read pull requests", level="read")
-        answer = self._api.ask("GET", path, aim, headers={"If-None-Match": tag} if tag else None)
+        answer = self._access.api(repository).ask("GET", path, aim, headers={"If-None-Match": tag} if tag else None)
         if answer.status == _NOT_MODIFIED and known is not None:
             return known
         pull = shaped(to_pull, answer.data, aim)
@@ -76,31 +80,36 @@ class GithubForge:
     def comments(self, repository: str, number: int) -> Sequence[PostedComment]:
         """All comments, the oldest first."""
         aim = _pull_aim(repository, number, "read the comments of pull requests", level="read")
-        return [self._comment(one, aim) for one in self._api.pages(_comments(repository, number), aim)]
+        path = _comments(repository, number)
+        return [self._comment(one, aim) for one in self._access.api(repository).pages(path, aim)]
 
     def create_comment(self, repository: str, number: int, body: str) -> PostedComment:
         """Add a comment; one of the same text that a broken connection hid is taken for it."""
         aim = _pull_aim(repository, number, "comment on pull requests")
         path = _comments(repository, number)
-        answer = self._api.ask("POST", path, aim, body={"body": body}, done=lambda: self._just_made(path, aim, body))
+        api = self._access.api(repository)
+        answer = api.ask("POST", path, aim, body={"body": body}, done=lambda: self._just_made(api, path, aim, body))
         shaped(lambda data: self._account.learn(data["user"]), answer.data, aim)
         return self._comment(answer.data, aim)
 
     def edit_comment(self, repository: str, number: int, comment: str, body: str) -> PostedComment:
         """Replace the text of a comment."""
         aim = _comment_aim(repository, number, comment, "edit its comments")
-        answer = self._api.ask("PATCH", _comment(repository, comment), aim, body={"body": body})
+        path = _comment(repository, comment)
+        answer = self._access.api(repository).ask("PATCH", path, aim, body={"body": body})
         return self._comment(answer.data, aim)
 
     def delete_comment(self, repository: str, number: int, comment: str) -> None:
         """Remove a comment."""
         aim = _comment_aim(repository, number, comment, "delete comments")
-        self._api.ask("DELETE", _comment(repository, comment), aim, bear={_NOT_FOUND})
+        path = _comment(repository, comment)
+        self._access.api(repository).ask("DELETE", path, aim, bear={_NOT_FOUND})
 
     def acknowledge(self, repository: str, number: int, comment: str) -> None:
         """Show eyes on a comment."""
         aim = _comment_aim(repository, number, comment, "react to comments")
-        self._api.ask("POST", f"{_comment(repository, comment)}/reactions", aim, body={"content": "eyes"})
+        path = f"{_comment(repository, comment)}/reactions"
+        self._access.api(repository).ask("POST", path, aim, body={"content": "eyes"})
 
     def set_check(self, check: Check) -> None:
         """A check run, or a commit status where the token may set none.
@@ -120,7 +129,7 @@ class GithubForge:
             level="read",
         )
         path = f"/repos/{_checked(repository)}/collaborators/{quote(account, safe='')}/permission"
-        answer = self._api.ask("GET", path, aim, bear={_NOT_FOUND})
+        answer = self._access.api(repository).ask("GET", path, aim, bear={_NOT_FOUND})
         return Permission.NONE if answer.status == _NOT_FOUND else shaped(to_permission, answer.data, aim)
 
     def clone_url(self, repository: str) -> str:
@@ -131,11 +140,12 @@ class GithubForge:
         """Git's name of a pull request's newest commit."""
         return f"refs/pull/{number}/head"
 
-    def git_header(self) -> str:
+    def git_header(self, repository: str) -> str:
         """The HTTP header that lets git fetch; the user's name is the one for tokens of all kinds."""
-        if not self._token:
+        token = self._access.token(_checked(repository))
+        if not token:
             return ""
-        login_and_token = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
+        login_and_token = base64.b64encode(f"x-access-token:{token}".encode()).decode()
         return f"Authorization: Basic {login_and_token}"
 
     def _comment(self, data: Any, aim: Aim) -> PostedComment:  # noqa: ANN401 - JSON
@@ -150,9 +160,9 @@ class GithubForge:
             own=self._account.wrote(data["user"]),
         )
 
-    def _just_made(self, path: str, aim: Aim, body: str) -> dict[str, Any] | None:
+    def _just_made(self, api: GithubApi, path: str, aim: Aim, body: str) -> dict[str, Any] | None:
         since = f"{(self._clock.now() - _JUST_NOW).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        found = self._api.pages(path, aim, params={"since": since})
+        found = api.pages(path, aim, params={"since": since})
         same = [
             one
             for one in found

@@ -1,10 +1,10 @@
-"""Whose token it is, so that a comment can be told from a stranger's copy of it.
+"""Which account comments are made with, so that one's own can be told from a stranger's copy of it.
 
 `/user` tells it of a person's token, and is forbidden to a workflow's and an App's; GraphQL's `viewer` tells those.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ _VIEWER: Final = "query { viewer { login } }"
 
 
 @dataclass(frozen=True, slots=True)
-class _Who:
+class Who:
     """An account; without a name it is some App's."""
 
     name: str
@@ -26,21 +26,24 @@ class _Who:
 
 
 class GithubAccount:
-    """The account of a token; asked for once. Safe to use from many threads."""
+    """An account; asked for once. Safe to use from many threads.
 
-    def __init__(self, api: GithubApi, token: str) -> None:
-        self._api = api
-        self._token = token
+    Args:
+        ask: tells which it is; None where there is no token.
+    """
+
+    def __init__(self, ask: Callable[[], Who] | None) -> None:
+        self._ask = ask
         self._lock = threading.Lock()
-        self._who: _Who | None = None
+        self._who: Who | None = None
 
     def wrote(self, user: Mapping[str, Any] | None) -> bool | None:
         """Whether it is this one, as an author; None where GitHub does not tell."""
-        if user is None or not self._token:
+        if user is None or self._ask is None:
             return False
-        me, bot = self._me(), user.get("type") == "Bot" or str(user["login"]).endswith(_BOT)
+        me, bot = self._me(self._ask), user.get("type") == "Bot" or str(user["login"]).endswith(_BOT)
         if me.name:
-            return me.bot == bot and me.name == _bare(str(user["login"]))
+            return me.bot == bot and me.name == bare(str(user["login"]))
         if not bot:
             return False
         return True if user["login"] == _ACTIONS else None
@@ -49,22 +52,25 @@ class GithubAccount:
         """The author of a comment that was just made with the token."""
         if user is not None:
             login = str(user["login"])
-            self._who = _Who(_bare(login), login.endswith(_BOT))
+            self._who = Who(bare(login), login.endswith(_BOT))
 
-    def _me(self) -> _Who:
+    def _me(self, ask: Callable[[], Who]) -> Who:
         with self._lock:
             if self._who is None:
-                self._who = self._asked()
+                self._who = ask()
             return self._who
 
-    def _asked(self) -> _Who:
-        aim = Aim(doing="read whose it is", where="the token", thing="account", permission="metadata", level="read")
-        user = self._api.ask("GET", "/user", aim, bear=_NOT_TOLD)
-        if isinstance(user.data, dict) and user.data.get("login"):
-            return _Who(_bare(str(user.data["login"])), user.data.get("type") == "Bot")
-        viewer = self._api.graphql(_VIEWER, aim).get("viewer")
-        return _Who(_bare(str(viewer.get("login") or "")) if isinstance(viewer, dict) else "", bot=True)
+
+def who_has(api: GithubApi) -> Who:
+    """Whose token it is that asks. Raises as `GithubApi.ask`."""
+    aim = Aim(doing="read whose it is", where="the token", thing="account", permission="metadata", level="read")
+    user = api.ask("GET", "/user", aim, bear=_NOT_TOLD)
+    if isinstance(user.data, dict) and user.data.get("login"):
+        return Who(bare(str(user.data["login"])), user.data.get("type") == "Bot")
+    viewer = api.graphql(_VIEWER, aim).get("viewer")
+    return Who(bare(str(viewer.get("login") or "")) if isinstance(viewer, dict) else "", bot=True)
 
 
-def _bare(login: str) -> str:
+def bare(login: str) -> str:
+    """An account's name for comparing, without what marks it as an App's."""
     return login.casefold().removesuffix(_BOT)

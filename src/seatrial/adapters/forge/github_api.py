@@ -18,20 +18,20 @@ from github.Requester import Requester
 from requests import RequestException
 from requests.utils import parse_header_links
 
+from seatrial.adapters.forge.github_bearer import Bearer, Bearers
 from seatrial.adapters.forge.github_patience import PassingError, Patience, limit_wait
 from seatrial.adapters.forge.github_refusals import Aim, hidden, refusal, said
 from seatrial.logs import shown_text
 from seatrial.ports import Clock
 from seatrial.records import PermanentError
 
-TIMEOUT: Final = 15
-PATIENCE: Final = 90.0
 PER_PAGE: Final = 100
 _USUAL: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _REDIRECTS: Final = frozenset({302, 307, 308})
 _HOPS: Final = 3
 _LIMITED: Final = frozenset({403, 429})
 _TOO_MANY: Final = 429
+_UNKNOWN: Final = 401
 _REFUSED: Final = 400
 _BROKEN: Final = 500
 _SHOWN: Final = 300
@@ -44,11 +44,13 @@ class Answer:
     Attributes:
         headers: with names in lower case.
         data: of its body; None where there was none.
+        words: of a refusal, on one line, without the token.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     data: Any = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +65,53 @@ class _Request:
     headers: Mapping[str, str]
 
 
+class _Sent(Auth.Auth):
+    """What PyGithub sends along with one request, and leaves out of its log."""
+
+    def __init__(self) -> None:
+        self.bearer = Bearer(token="")
+
+    @property
+    def token_type(self) -> str:
+        """The word that GitHub takes for tokens of all kinds."""
+        return "Bearer"
+
+    @property
+    def token(self) -> str:
+        """Of the request."""
+        return self.bearer.token
+
+    def authentication(self, headers: dict[str, Any]) -> None:
+        """Add it, if there is one."""
+        if self.token:
+            super().authentication(headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A connection, and what it sends along."""
+
+    github: Github
+    sent: _Sent
+
+
 class GithubApi:
-    """Asks one GitHub with one token; safe to use from many threads.
+    """Asks one GitHub in one name; safe to use from many threads.
 
     Args:
         root: of its API, such as `https://api.github.com`.
-        token: empty for what everybody may see.
+        bearers: tokens.
+        patience: for troubles to pass.
         timeout: seconds that one answer may take.
-        patience: seconds that one call waits for troubles to pass.
     """
 
-    def __init__(
-        self, root: str, token: str, *, clock: Clock, timeout: int = TIMEOUT, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, root: str, bearers: Bearers, patience: Patience, *, clock: Clock, timeout: int) -> None:
         self._root = root
-        self._token = token
+        self._bearers = bearers
+        self._patience = patience
         self._clock = clock
         self._timeout = timeout
-        self._patience = Patience(clock, patience, root)
-        self._idle: deque[Github] = deque()
+        self._idle: deque[_Client] = deque()
         _silence()
 
     def ask(
@@ -143,37 +173,48 @@ class GithubApi:
     def graphql(self, query: str, aim: Aim) -> Mapping[str, Any]:
         """The data that a GraphQL query gives; empty where it is refused."""
         with self._client() as client:
-            address = client.requester.graphql_url
+            address = client.github.requester.graphql_url
         answer = self.ask("POST", address, aim, body={"query": query}, bear=range(_REFUSED, _BROKEN))
         data = answer.data.get("data") if isinstance(answer.data, dict) else None
         return data if isinstance(data, dict) else {}
 
     def _once(self, request: _Request, bear: Collection[int]) -> Answer:
-        answer = self._sent(request)
-        for _ in range(_HOPS):
-            if answer.status not in _REDIRECTS:
-                break
-            request = replace(request, path=self._moved(answer, request.aim), params={})
-            answer = self._sent(request)
+        bearer = self._bearers.current()
+        answer = self._followed(request, bearer)
+        while answer.status == _UNKNOWN and self._bearers.take_back(bearer):
+            bearer = self._bearers.current()
+            answer = self._followed(request, bearer)
         self._check_passing(answer)
         good = answer.status < _REFUSED and answer.status not in _REDIRECTS
         if good or answer.status in bear:
             return answer
-        raise refusal(request.aim, answer.status, answer.headers, answer.data, self._token)
+        raise refusal(request.aim, answer.status, answer.headers, answer.data, bearer)
 
-    def _sent(self, request: _Request) -> Answer:
+    def _followed(self, request: _Request, bearer: Bearer) -> Answer:
+        answer = self._sent(request, bearer)
+        for _ in range(_HOPS):
+            if answer.status not in _REDIRECTS:
+                break
+            request = replace(request, path=self._moved(answer, request.aim), params={})
+            answer = self._sent(request, bearer)
+        return answer
+
+    def _sent(self, request: _Request, bearer: Bearer) -> Answer:
         headers = {**_USUAL, **request.headers}
         try:
             with self._client() as client:
-                status, theirs, text = client.requester.requestJson(
+                client.sent.bearer = bearer
+                status, theirs, text = client.github.requester.requestJson(
                     request.verb, request.path, dict(request.params), headers, request.body
                 )
         except RequestException as error:
-            why = shown_text(hidden(f"{type(error).__name__}: {error}", self._token), _SHOWN)
+            why = shown_text(hidden(f"{type(error).__name__}: {error}", bearer.token), _SHOWN)
             raise PassingError(why, unsure=True) from error
         except RuntimeError as error:  # PyGithub's, for a redirect that it does not follow
             raise self._elsewhere(request.aim) from error
-        return Answer(status=status, headers=theirs, data=self._decoded(status, text, request.aim))
+        data = self._decoded(status, text, request.aim)
+        words = said(data, bearer.token) if status >= _REFUSED else ""
+        return Answer(status=status, headers=theirs, data=data, words=words)
 
     def _decoded(self, status: int, text: str, aim: Aim) -> Any:  # noqa: ANN401 - JSON
         if not text:
@@ -190,7 +231,7 @@ class GithubApi:
             ) from error
 
     def _check_passing(self, answer: Answer) -> None:
-        words = said(answer.data, self._token)
+        words = answer.words
         if answer.status >= _BROKEN:
             raise PassingError(f"it answered {answer.status}{f', {words}' if words else ''}", unsure=True)
         limited = answer.status == _TOO_MANY or "retry-after" in answer.headers or Requester.isRateLimitError(words)
@@ -212,7 +253,7 @@ class GithubApi:
         )
 
     @contextmanager
-    def _client(self) -> Iterator[Github]:
+    def _client(self) -> Iterator[_Client]:
         try:
             client = self._idle.pop()
         except IndexError:
@@ -222,16 +263,18 @@ class GithubApi:
         finally:
             self._idle.append(client)
 
-    def _opened(self) -> Github:
-        return Github(
+    def _opened(self) -> _Client:
+        sent = _Sent()
+        github = Github(
             base_url=self._root,
-            auth=Auth.Token(self._token) if self._token else None,
+            auth=sent,
             timeout=self._timeout,
             retry=None,
             user_agent="seatrial",
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
+        return _Client(github, sent)
 
 
 def _silence() -> None:

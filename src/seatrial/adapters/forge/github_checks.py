@@ -52,9 +52,13 @@ class _Standing:
 
 
 class GithubChecks:
-    """Sets checks; safe to use from many threads."""
+    """Sets checks; safe to use from many threads.
 
-    def __init__(self, api: GithubApi) -> None:
+    Args:
+        api: what asks about a repository.
+    """
+
+    def __init__(self, api: Callable[[str], GithubApi]) -> None:
         self._api = api
         self._lock = threading.Lock()
         self._standing: OrderedDict[tuple[str, str, str], _Standing] = OrderedDict()
@@ -115,7 +119,7 @@ class GithubChecks:
         path = f"/repos/{check.repository}/commits/{quote(check.commit, safe='')}/check-runs"
         given = {"check_name": check.name, "filter": "all"}
         aim = _aim(check, "read the checks of a commit", level="read")
-        found = self._api.pages(path, aim, params=given, inside="check_runs")
+        found = self._api(check.repository).pages(path, aim, params=given, inside="check_runs")
         same = [run for run in found if run.get("name") == check.name]
         return sorted(same, key=lambda run: -shaped(lambda one: int(one["id"]), run, aim))
 
@@ -148,7 +152,7 @@ class GithubChecks:
 
     def _sent(self, check: Check, run: _Run) -> set[Sequence[Any]]:
         aim = _aim(check, "read the annotations of a check", level="read")
-        found = self._api.pages(f"/repos/{check.repository}/check-runs/{run['id']}/annotations", aim)
+        found = self._api(check.repository).pages(f"/repos/{check.repository}/check-runs/{run['id']}/annotations", aim)
         return {annotation_key(one) for one in found}
 
     def _annotate(self, check: Check, run: _Run, output: dict[str, Any], standing: _Standing) -> None:
@@ -177,7 +181,7 @@ class GithubChecks:
         self, verb: str, path: str, check: Check, body: dict[str, Any], made: Callable[[], _Run | None] = lambda: None
     ) -> _Run:
         aim = _aim(check, "set checks")
-        answer = self._api.ask(verb, path, aim, body=body, done=made)
+        answer = self._api(check.repository).ask(verb, path, aim, body=body, done=made)
         return shaped(lambda data: {**data, "id": int(data["id"])}, answer.data, aim)
 
     def _show_status(self, check: Check, standing: _Standing) -> None:
@@ -190,14 +194,16 @@ class GithubChecks:
         if check.phase is not CheckPhase.DONE and standing.statuses >= _STATUSES - _FOR_THE_END:
             return  # what is left is for the verdict
         path = f"/repos/{check.repository}/statuses/{quote(check.commit, safe='')}"
-        self._api.ask("POST", path, _aim(check, "set commit statuses", permission="statuses"), body=fields)
+        self._api(check.repository).ask(
+            "POST", path, _aim(check, "set commit statuses", permission="statuses"), body=fields
+        )
         standing.statuses += 1
 
     def _statuses(self, check: Check, context: str) -> list[dict[str, Any]]:
         """Statuses of that name, the newest first."""
         path = f"/repos/{check.repository}/commits/{quote(check.commit, safe='')}/statuses"
         aim = _aim(check, "read commit statuses", permission="statuses", level="read")
-        return [one for one in self._api.pages(path, aim) if one.get("context") == context]
+        return [one for one in self._api(check.repository).pages(path, aim) if one.get("context") == context]
 
 
 def _goes_on(run: _Run, check: Check) -> bool:

@@ -4,7 +4,7 @@ A wait is a wait of the clock that was passed in. A request that may have been c
 connection that broke) is repeated only after a look at whether it was, so that no comment stands there twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
@@ -37,7 +37,7 @@ class PassingError(Exception):
 class Patience:
     """Repeats attempts; safe to use from many threads.
 
-    While a rate limit is spent nobody asks: GitHub bans those who go on.
+    While a rate limit is spent nobody asks: GitHub bans those who go on. So there is one of it for all that share a limit.
 
     Args:
         seconds: that one call waits at most, all its waits together.
@@ -115,15 +115,17 @@ def limit_wait(headers: dict[str, str], now: datetime) -> float:
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
         # The reset is some time within that second.
-        return max(0.0, int(reset) - _theirs(headers, now).timestamp()) + 1.0
+        return max(0.0, int(reset) - server_time(headers, now).timestamp()) + 1.0
     return _SECONDARY
 
 
-def _theirs(headers: dict[str, str], now: datetime) -> datetime:
+def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
+    """The time on GitHub's clock when it answered, in whole seconds; `now` where the answer has no date."""
     try:
-        return parsedate_to_datetime(headers.get("date", ""))
+        found = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
         return now
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _shown(seconds: float) -> str:

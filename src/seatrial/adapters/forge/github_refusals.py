@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from seatrial.adapters.forge.github_bearer import Bearer
 from seatrial.logs import shown_text
 from seatrial.records import PermanentError
 
@@ -52,7 +53,13 @@ class ForbiddenError(PermanentError):
     for_apps: bool = False
 
 
-def refusal(aim: Aim, status: int, headers: Mapping[str, str], data: Any, token: str) -> PermanentError:  # noqa: ANN401 - JSON
+def refusal(
+    aim: Aim,
+    status: int,
+    headers: Mapping[str, str],
+    data: Any,  # noqa: ANN401 - JSON
+    bearer: Bearer,
+) -> PermanentError:
     """The error for an answer that no retry mends.
 
     Args:
@@ -60,19 +67,15 @@ def refusal(aim: Aim, status: int, headers: Mapping[str, str], data: Any, token:
         status: of the answer.
         headers: with names in lower case.
         data: of the answer's body.
-        token: that was sent; it is in no message.
+        bearer: whose token was sent; it is in no message.
     """
-    words = said(data, token)
+    words = said(data, bearer.token)
     if status == _UNAUTHORIZED:
-        return _not_accepted(aim, token)
+        return _not_accepted(aim, bearer)
     if status == _FORBIDDEN:
-        return _forbidden(aim, headers, words, token)
+        return _forbidden(aim, headers, words, bearer)
     if status in {_NOT_FOUND, _GONE}:
-        return PermanentError(
-            f"there is no {aim.thing}, or the token may not see it",
-            where=aim.where,
-            remedy=f"look for a mistyped name; if there is one, {_grant(aim.permission, 'read', token)}",
-        )
+        return _unseen(aim, bearer)
     if status == _UNPROCESSABLE:
         return PermanentError(f"GitHub can't {aim.doing}: {words or 'it does not say why'}", where=aim.where)
     return PermanentError(f"GitHub answered {status}{f': {words}' if words else ''}", where=aim.where)
@@ -101,8 +104,22 @@ def _detail(error: Any) -> str:  # noqa: ANN401 - JSON
     return str(error.get("message") or f"{field}{error.get('code') or ''}".strip())
 
 
-def _not_accepted(aim: Aim, token: str) -> PermanentError:
-    if not token:
+def _unseen(aim: Aim, bearer: Bearer) -> PermanentError:
+    if bearer.installation:
+        return PermanentError(
+            f"there is no {aim.thing}, or the App may not see it",
+            where=aim.where,
+            remedy=f"look for a mistyped name; if there is one, add the repository to the installation: {bearer.installation}",
+        )
+    return PermanentError(
+        f"there is no {aim.thing}, or the token may not see it",
+        where=aim.where,
+        remedy=f"look for a mistyped name; if there is one, {_grant(aim.permission, 'read', bearer)}",
+    )
+
+
+def _not_accepted(aim: Aim, bearer: Bearer) -> PermanentError:
+    if not bearer.token:
         return PermanentError(
             f"without a token nobody may {aim.doing}", where=aim.where, remedy="set GITHUB_TOKEN, or forge.token"
         )
@@ -113,12 +130,13 @@ def _not_accepted(aim: Aim, token: str) -> PermanentError:
     )
 
 
-def _forbidden(aim: Aim, headers: Mapping[str, str], words: str, token: str) -> ForbiddenError:
+def _forbidden(aim: Aim, headers: Mapping[str, str], words: str, bearer: Bearer) -> ForbiddenError:
     permission, level = _needed(aim, headers.get(ACCEPTED, ""))
+    refused = f"the App may not {aim.doing}" if bearer.installation else f"the token may not {aim.doing}"
     error = ForbiddenError(
-        f"the token may not {aim.doing}{f' (GitHub: {words})' if words else ''}",
+        f"{refused}{f' (GitHub: {words})' if words else ''}",
         where=aim.where,
-        remedy=_known_cause(headers, words) or _grant(permission, level, token),
+        remedy=_known_cause(headers, words) or _grant(permission, level, bearer),
     )
     error.for_apps = "github app" in words.lower() or "personal access token" in words.lower()
     return error
@@ -146,9 +164,12 @@ def _needed(aim: Aim, accepted: str) -> tuple[str, str]:
     return aim.permission, aim.level
 
 
-def _grant(permission: str, level: str, token: str) -> str:
+def _grant(permission: str, level: str, bearer: Bearer) -> str:
     """What grants a permission to a token of this kind; tokens of old servers say nothing of their kind."""
     workflow, fine, classic = _workflow(permission, level), _fine(permission, level), _classic(permission)
+    token = bearer.token
+    if bearer.installation:
+        return f"give the App {fine} (Permissions & events), and accept that in its installation: {bearer.installation}"
     if token.startswith("ghs_"):
         return workflow
     if token.startswith("github_pat_"):

@@ -183,8 +183,9 @@ class GitlabForge:
         """GitLab keeps the newest commit of every merge request in its target, those of forks too."""
         return f"refs/merge-requests/{number}/head"
 
-    def git_header(self) -> str:
+    def git_header(self, repository: str) -> str:
         """The token as a password."""
+        del repository
         return self._api.git_header
 
     def _own(self) -> int | None:

@@ -174,8 +174,9 @@ class LocalForge:
         """A name of the branch that moves with it."""
         return f"refs/seatrial/pulls/{number}/head"
 
-    def git_header(self) -> str:
+    def git_header(self, repository: str) -> str:
         """None is needed."""
+        del repository
         return ""
 
     def _git(self) -> Repository:

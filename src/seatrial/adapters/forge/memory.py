@@ -285,8 +285,9 @@ class MemoryForge:
         """Git's name of a pull request's newest commit."""
         return f"refs/pull/{number}/head"
 
-    def git_header(self) -> str:
+    def git_header(self, repository: str) -> str:
         """No header is needed."""
+        del repository
         return ""
 
     def _do(self, call: str, act: Callable[[], Result]) -> Result:

@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from seatrial.adapters.forge import github, github_api, github_checks, github_patience, github_refusals
+from seatrial.adapters.forge import (
+    github,
+    github_api,
+    github_app,
+    github_checks,
+    github_key,
+    github_patience,
+    github_refusals,
+)
 from tests.docs.pages import ROOT
 
 _PAGE = (ROOT / "docs" / "how-to" / "github.md").read_text(encoding="utf-8")
@@ -13,10 +21,9 @@ _TABLE = _PAGE.partition("## If it does not work")[2]
 _MESSAGES = [
     message for row in re.findall(r"^\| (`.+?) \|", _TABLE, re.MULTILINE) for message in re.findall(r"`([^`]+)`", row)
 ]
-_SOURCE = "\n".join(
-    inspect.getsource(module) for module in (github, github_api, github_checks, github_patience, github_refusals)
-)
-_FILLED = ("the token may not ", "there is no ")
+_MODULES = (github, github_api, github_app, github_checks, github_key, github_patience, github_refusals)
+_SOURCE = "\n".join(map(inspect.getsource, _MODULES))
+_FILLED = ("the token may not ", "the App may not ", "there is no ")
 
 
 @pytest.mark.parametrize("message", _MESSAGES)
@@ -30,4 +37,4 @@ def test_messages_of_the_page_are_the_adapters(message: str) -> None:
 
 def test_the_page_has_messages() -> None:
     """The table is read."""
-    assert 12 == len(_MESSAGES)
+    assert 21 == len(_MESSAGES)

@@ -125,12 +125,12 @@ def test_a_name_with_strange_signs_is_nobody(fake: FakeGithub, forge: GithubForg
 def test_git_logs_in_with_any_token(fake: FakeGithub, clock: FakeClock) -> None:
     """The user is `x-access-token`; without a token there is no header."""
     forge = GithubForge(fake.url, "", "ghs_abc", clock=clock)
-    kind, _, text = forge.git_header().rpartition(" ")
+    kind, _, text = forge.git_header(REPOSITORY).rpartition(" ")
 
     assert "Authorization: Basic" == kind
     assert b"x-access-token:ghs_abc" == base64.b64decode(text)
     assert "refs/pull/7/head" == forge.fetch_ref(7)
-    assert "" == GithubForge(fake.url, "", "", clock=clock).git_header()
+    assert "" == GithubForge(fake.url, "", "", clock=clock).git_header(REPOSITORY)
 
 
 def test_a_classic_token_reads_as_well(opened: Opened, pull: Pull) -> None:

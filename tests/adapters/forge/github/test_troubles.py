@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from seatrial.adapters.forge.github import GithubForge
+from seatrial.adapters.forge.github_bearer import Bearer
 from seatrial.adapters.forge.github_refusals import Aim, refusal
 from seatrial.records import PermanentError, SeatrialError, TemporaryError
 from seatrial.testing import FakeClock
@@ -141,7 +142,7 @@ _AIM = Aim(doing="do that", where="acme/wine#1", thing="thing", permission="pull
 def test_the_permission_that_github_names_is_the_one_that_is_told(accepted: str, named: str) -> None:
     """Of several ways that GitHub accepts it is the one that was meant."""
     headers = {"x-accepted-github-permissions": accepted}
-    assert named in refusal(_AIM, 403, headers, {"message": "no"}, "ghs_x").remedy
+    assert named in refusal(_AIM, 403, headers, {"message": "no"}, Bearer(token="ghs_x")).remedy
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_each_refusal_has_its_remedy(
     status: int, headers: dict[str, str], message: str, token: str, expected: str
 ) -> None:
     """What GitHub says in a word or a number is said in a sentence."""
-    assert expected in str(refusal(_AIM, status, headers, {"message": message}, token))
+    assert expected in str(refusal(_AIM, status, headers, {"message": message}, Bearer(token=token)))
 
 
 def test_no_message_holds_the_token(opened: Opened, fake: FakeGithub) -> None:
