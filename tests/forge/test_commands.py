@@ -88,3 +88,9 @@ def test_any_text_is_survived(text: str) -> None:
     """Reading never raises, and only lines that begin with it are commands."""
     if parse_command(text) is not None:
         assert "/seatrial" in text
+
+
+def test_a_comment_that_opens_thousands_of_notes_hides_nothing_after_them() -> None:
+    """Notes that nobody closed hide nothing: what stands below them is read, however many they are."""
+    assert parse_command("x<!--\n" * 10_000 + "/seatrial cancel") == Command(kind=CommandKind.CANCEL)
+    assert parse_command("x<!--\n" * 10 + "/seatrial cancel\n-->\n") is None

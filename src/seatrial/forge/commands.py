@@ -62,6 +62,8 @@ def parse_command(text: str) -> Command | None:
 def _own_lines(text: str) -> Iterator[str]:
     """The lines that the comment's author said, not showed, quoted or hid."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # Where no note ends any more, nobody looks for its end again and again: a comment may open thousands.
+    last_end = max((index for index, line in enumerate(lines) if "-->" in line), default=-1)
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -74,7 +76,8 @@ def _own_lines(text: str) -> Iterator[str]:
             said, opened, hidden = line.partition("<!--")
             yield said
             if opened and "-->" not in hidden:
-                at = _after(lines, at, lambda each: "-->" in each, otherwise=at if said.strip() else len(lines))
+                unended = at if said.strip() else len(lines)
+                at = unended if at > last_end else _after(lines, at, lambda each: "-->" in each, otherwise=unended)
 
 
 def _after(lines: Sequence[str], at: int, ends: Callable[[str], bool], *, otherwise: int) -> int:

@@ -1,6 +1,6 @@
 """What the bot's queue costs: N trials of a trivial project through one worker, beside the same trial by hand.
 
-    python -m benchmarks.bot.queue [--trials 500] [--by-hand 10] [--concurrency 3]
+    python -m benchmarks.bot.trials [--trials 500] [--by-hand 10] [--concurrency 3]
 
 All trials wait in the queue from the start. CPU is what the worker and everything below it used (its own and that of the
 children that it waited for), divided by the trials; by hand it is that of `seatrial trial` on the same commits, started by
