@@ -5,11 +5,12 @@ import os
 import hypothesis
 import pytest
 
+from tests.browsing import browser
 from tests.forges.gitea.server import gitea
 from tests.registry.mlflow_server import mlflow_home, mlflow_url
 from tests.registry.postgres import postgres_server, postgres_url, sql_url
 
-__all__ = ["gitea", "mlflow_home", "mlflow_url", "postgres_server", "postgres_url", "sql_url"]
+__all__ = ["browser", "gitea", "mlflow_home", "mlflow_url", "postgres_server", "postgres_url", "sql_url"]
 NOT_IN_CI = "torch is not installed"
 
 # A loaded machine must not fail a property, so that no example has a deadline.

@@ -1,6 +1,5 @@
 """The page in a real browser: every plot is drawn, nothing is fetched, nothing hostile runs."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from seatrial.trial.report import render_html
 from tests.report import builders
 from tests.report.test_markdown import hostile
 
-CHROMIUM = Path("/usr/bin/chromium")
 ATTACK = "</script><img src=x onerror=alert(1)>"
 
 pytestmark = pytest.mark.browser
@@ -25,20 +23,6 @@ class Seen:
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield launched
-        launched.close()
 
 
 def open_page(browser: Any, folder: Path, report: Report, **context: Any) -> tuple[Any, Seen]:

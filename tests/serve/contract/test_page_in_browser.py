@@ -1,25 +1,17 @@
 """The page of a running server in a real browser: what it offers works, and nobody else is asked."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.browsing import opened
 from tests.serve.contract import fitted
-from tests.serve.contract.browsing import chromium, opened
 from tests.serve.running import Server, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    with chromium() as launched:
-        yield launched
 
 
 def press_send(tab: Any, status: int) -> str:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from seatrial.serve.model import Outputs
 from seatrial.serve.protocols import endpoints, page
 from tests.serve.protocols.models import SECONDS, Declared, anything, cars, image, info, numbers, wine
 
-CHROMIUM = Path("/usr/bin/chromium")
 ATTACK = "</script><img src=x onerror=alert(1)>'\"&"
 
 
@@ -115,20 +113,6 @@ def address() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield launched
-        launched.close()
 
 
 @dataclass

@@ -1,58 +1,21 @@
 """The pages in a real browser: they follow a trial by themselves, fetch nothing from elsewhere, and run nothing hostile."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.records import BotTrial
+from tests.browsing import opened
 from tests.web.trials.pages import QUEUED, TRIAL, bot
 
-CHROMIUM = Path("/usr/bin/chromium")
-
 pytestmark = pytest.mark.browser
-
-
-@dataclass
-class Seen:
-    """What a page did: words on the console, and requests."""
-
-    console: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield launched
-        launched.close()
-
-
-def open_page(browser: Any, url: str) -> tuple[Any, Seen]:
-    """A page in a tab of its own, and a note of all it does."""
-    seen = Seen()
-    page = browser.new_context().new_page()
-    page.set_default_timeout(15_000)
-    page.on("console", lambda message: seen.console.append(message.text))
-    page.on("pageerror", lambda error: seen.console.append(str(error)))
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.goto(url)
-    return page, seen
 
 
 def test_a_trial_is_followed_from_its_queue_to_its_report(browser: Any, tmp_path: Path) -> None:
     """Without a reload: it appears in the list, its cells move, and at the end its report is there."""
     with bot(tmp_path) as shown:
-        page, seen = open_page(browser, shown.url)
+        page, seen = opened(browser, shown.url)
         page.get_by_text("None yet").wait_for()
         shown.book.add(TRIAL)
         page.get_by_role("link", name="cellar/wine #7").click()
@@ -73,7 +36,7 @@ def test_the_report_can_not_reach_the_servers_pages(browser: Any, tmp_path: Path
     with bot(tmp_path) as shown:
         shown.begin()
         shown.finish()
-        page, _ = open_page(browser, f"{shown.url}/trials/{TRIAL.id}/report")
+        page, _ = opened(browser, f"{shown.url}/trials/{TRIAL.id}/report")
         assert "null" == page.evaluate("self.origin")
         page.close()
 
