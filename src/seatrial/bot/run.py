@@ -215,7 +215,11 @@ class _Story:
         )
 
     def publish(self, kept: Kept) -> None:
-        """The comment and the check; and a notice, for those who want one."""
+        """The comment and the check; and a notice, for those who want one.
+
+        Whoever reads the comment may ask for an explanation at once, so that the book knows the report before.
+        """
+        self._change(verdict=kept.verdict, headline=kept.headline, report=kept.report, page=kept.page)
         report = self._report(kept.report)
         published = self._publisher().ended(report)
         target = target_of(self._trial, self._tools.spec, self._tools.book)

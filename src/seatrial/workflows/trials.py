@@ -40,7 +40,7 @@ class TrialQueues:
         trials: whole trials wait here for a worker.
         hasty: those that only have to be told that they are cancelled.
         parts: deployments.
-        concurrency: how many of `parts` one worker runs at once; of `trials` it is one more.
+        concurrency: how many of `trials`, and how many of `parts`, one worker runs at once.
     """
 
     trials: str
@@ -50,8 +50,7 @@ class TrialQueues:
 
     def sizes(self) -> dict[str, int]:
         """Every queue, and how many of it one worker runs at once."""
-        # The next trial is prepared while the last one is published, which waits for the forge and for others' writing.
-        return {self.trials: self.concurrency + 1, self.hasty: _MOST_HASTY, self.parts: self.concurrency}
+        return {self.trials: self.concurrency, self.hasty: _MOST_HASTY, self.parts: self.concurrency}
 
 
 def queues_of(tools: BotTools) -> TrialQueues:

@@ -133,7 +133,11 @@ class DirectoryPlace:
         with self._open(folder) as notes:
             if notes is None:
                 return
-            times = {name: os.stat(name, dir_fd=notes, follow_symlinks=False).st_mtime for name in _names(notes)}
+            times = {}
+            for name in _names(notes):
+                # Another sync may have finished, or removed, what was there a moment ago.
+                with suppress(FileNotFoundError):
+                    times[name] = os.stat(name, dir_fd=notes, follow_symlinks=False).st_mtime
             for name, written in times.items():
                 if name.startswith(_UNFINISHED) and max(times.values()) - written > _ABANDONED_AFTER:
                     with suppress(FileNotFoundError):

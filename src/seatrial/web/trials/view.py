@@ -72,7 +72,7 @@ def view(trial: BotTrial, progress: Sequence[CellProgress], now: datetime) -> Tr
         took=_took(trial, now),
         facts=tuple(_facts(trial)),
         live=trial.state.is_live,
-        report=bool(trial.page),
+        report=bool(trial.page) and not trial.state.is_live,
         whole=_whole(overall),
         cells=tuple(_cell(each) for each in progress if each.cell),
     )
