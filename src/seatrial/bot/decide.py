@@ -319,7 +319,7 @@ def _id(hook: Hook, pull: PullRequest, project: str) -> str:
 _FORK: Final = (
     "This pull request comes from a fork. Its commits are tried when somebody with write access to this repository "
     "has looked at them and comments `/seatrial run`; each later push needs that again. "
-    "The trial gets no secrets, and no network where that can be had."
+    "The trial gets no secrets and no network."
 )
 _PUSHED_SINCE: Final = (
     "A commit was pushed after this was asked for. Please look at it, and comment `/seatrial run` again if it may run."

@@ -108,7 +108,7 @@ class BotTrial:
         id: made from what it is for and the delivery that asked, so that asking twice is once; also its page's address.
         project: folder of the project in the repository.
         name: of the project; empty until its configuration was read.
-        confined: it is a fork's: without secrets, and without network where that can be had.
+        confined: it is a fork's: without secrets and without network.
         asked_by: account that asked by a comment; empty where the push did.
         cancelling: why it shall end, once somebody or something wants that; empty otherwise.
         worker: name of the process that runs it.
