@@ -1,6 +1,5 @@
 """The contract of the Objects port, on the shipped fake, the directory, and buckets of two servers with S3's protocol."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -20,25 +19,6 @@ from tests.serve.log import conftest as servers
 WITH_CONDITIONS = ["memory", "directory", "moto"]
 EVERY = [*WITH_CONDITIONS, "rclone"]
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
-    """A server that checks signatures and knows no conditions."""
-    server = servers.rclone(tmp_path_factory.mktemp("rclone"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
-    """A server that knows conditions as AWS does."""
-    server = servers.moto(tmp_path_factory.mktemp("moto"))
-    server.start()
-    servers.make_bucket(server.port)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=EVERY)

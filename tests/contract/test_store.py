@@ -1,7 +1,6 @@
 """The contract of the Store port, on the shipped fake, the directory, and buckets of two servers with S3's protocol."""
 
 import hashlib
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -19,25 +18,6 @@ from tests.serve.log import conftest as servers
 ABSENT = "sha256:" + "0" * 64
 LARGE = b"weights." * 3_000_000
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
-    """A server that keeps real files and checks signatures."""
-    server = servers.rclone(tmp_path_factory.mktemp("rclone"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ObjectStore]:
-    """A server that answers much as AWS does."""
-    server = servers.moto(tmp_path_factory.mktemp("moto"))
-    server.start()
-    servers.make_bucket(server.port)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=["memory", "directory", "rclone", "moto"])

@@ -222,8 +222,7 @@ class _Story:
         self._change(verdict=kept.verdict, headline=kept.headline, report=kept.report, page=kept.page)
         report = self._report(kept.report)
         published = self._publisher().ended(report)
-        target = target_of(self._trial, self._tools.spec, self._tools.book)
-        self._tools.tell(trial_notice(report, link=published.comment or target.run_url))
+        self._tools.tell(trial_notice(report, link=published.comment or self._target().run_url))
 
     def end(self, kept: Kept) -> TrialState:
         """In the book: it has a verdict, and nothing of it is left but its report."""
@@ -270,13 +269,16 @@ class _Story:
 
     def _publisher(self) -> Publishes:
         """What publishes for this trial: one, as long as the project is called the same."""
-        target = target_of(self._trial, self._tools.spec, self._tools.book)
-        page = f"{target.run_url}/report" if target.run_url else ""
-        target = replace(target, project=target.project or self._folder(), report_url=page)
+        target = self._target()
         if self._shown is None or self._shown[0] != target:
             self.close()
             self._shown = (target, self._tools.publisher(target, self._trial.id))
         return self._shown[1]
+
+    def _target(self) -> PublishTarget:
+        target = target_of(self._trial, self._tools.spec, self._tools.book)
+        page = f"{target.run_url}/report" if target.run_url else ""
+        return replace(target, project=target.project or self._folder(), report_url=page)
 
     def _folder(self) -> str:
         """What the project is called where nothing tells: as its folder."""

@@ -1,6 +1,5 @@
 """Which commit and pull request the result of this command's trial belongs to."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -98,9 +97,8 @@ def hint(remote: str) -> str:
     return f"add `forge: {{kind: gitea, url: {there.site}}}` to seatrial.yaml, with the kind that it is"
 
 
-def lines_of(project: Path) -> Mapping[str, Place]:
+def lines_of(project: Path, repository: Repository | None) -> Mapping[str, Place]:
     """Where the configuration speaks of each deployment, by paths from the repository's root; empty where that can't be told."""
-    repository = find_repository(project, os.environ)
     try:
         text = (project / CONFIG_NAME).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -93,7 +93,9 @@ def serve_bot(
     async def stopped() -> None:
         await asyncio.to_thread(stop.wait)
 
-    asyncio.run(answer_until(app, host, port, ready, stopped))
+    asyncio.run(
+        answer_until(app, host, port, ready, stopped, remedy="set another bot.port or bot.host in seatrial.yaml")
+    )
 
 
 async def _health(request: web.Request) -> web.Response:

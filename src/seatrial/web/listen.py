@@ -35,9 +35,15 @@ async def _listen(app: web.Application, host: str, port: int, ready: Callable[[s
 
 
 async def answer_until(
-    app: web.Application, host: str, port: int, ready: Callable[[str], None], stopped: Callable[[], Awaitable[object]]
+    app: web.Application,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    stopped: Callable[[], Awaitable[object]],
+    *,
+    remedy: str = "take another --port or --host",
 ) -> None:
-    """Answer requests until `stopped()` returns; otherwise as `listen`."""
+    """Answer requests until `stopped()` returns; otherwise as `listen`. `remedy`: how another address is taken."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
@@ -48,7 +54,7 @@ async def answer_until(
             raise UsageError(
                 f"it can't listen there: {error.strerror}",
                 where=f"{host}:{port}",
-                remedy="take another --port or --host",
+                remedy=remedy,
             ) from None
         ready(f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}")
         await stopped()

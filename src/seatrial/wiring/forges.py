@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ForgeSpec,
         PublishTarget,
     )
+    from seatrial.trial.change.git import Repository
 
 
 def open_forge(spec: "ForgeSpec", environ: Mapping[str, str], project: Path = Path()) -> "Forge":
@@ -60,13 +61,12 @@ def open_publisher(project: Path, environ: Mapping[str, str], pull: int | None =
 
     from seatrial.forge.target import pushed_commit
     from seatrial.records import SeatrialError
-    from seatrial.trial.change.git import open_repository
 
     found = _on_forge(project, environ, pull=pull)
     target = found.target
-    with suppress(SeatrialError):  # the publisher meets the same trouble, and tells
-        git = open_repository(project, environ=environ).git
-        target = replace(target, commit=pushed_commit(target, found.forge, git))
+    if found.repository is not None:
+        with suppress(SeatrialError):  # the publisher meets the same trouble, and tells
+            target = replace(target, commit=pushed_commit(target, found.forge, found.repository.git))
     return _publication(replace(found, target=target), project)
 
 
@@ -100,6 +100,7 @@ class _OnForge:
     spec: "ForgeSpec"
     forge: "Forge"
     target: "PublishTarget"
+    repository: "Repository | None"
 
 
 def _publication(found: _OnForge, project: Path) -> "Publication":
@@ -116,7 +117,9 @@ def _publication(found: _OnForge, project: Path) -> "Publication":
         target = replace(target, report_url=link_to(target, spec.reports_url))
     key = f"{target.run_url or 'by hand'} {target.commit}"
     return Publication(
-        publisher=Publisher(found.forge, target, clock=SystemClock(), key=key, lines=lines_of(project)),
+        publisher=Publisher(
+            found.forge, target, clock=SystemClock(), key=key, lines=lines_of(project, found.repository)
+        ),
         target=target,
         shelf=open_objects(spec.reports, project) if spec.reports else None,
     )
@@ -170,7 +173,10 @@ def _on_forge(
     place = find_place(environ, lambda path: Path(path).read_bytes())
     spec = choose_forge(None if configured is None else configured.forge, place, remote)
     if spec is None:
-        raise UsageError("nothing tells which forge the repository is on", where=str(project), remedy=hint(remote))
+        told = place.notes if place is not None else ()
+        raise UsageError(
+            "; ".join(told) or "nothing tells which forge the repository is on", where=str(project), remedy=hint(remote)
+        )
     if spec.kind is ForgeKind.LOCAL:
         from seatrial.adapters.forge.local import LocalForge
 
@@ -178,7 +184,7 @@ def _on_forge(
         spec, pull = replace(spec, repository=local.repository), pull or local.number_of()
     own = project.resolve().name if configured is None else configured.name
     target = find_target(spec, place, repository, project=name or own, pull=pull, commit=commit)
-    return _OnForge(spec=spec, forge=open_forge(spec, environ, project), target=target)
+    return _OnForge(spec=spec, forge=open_forge(spec, environ, project), target=target, repository=repository)
 
 
 def _as_app(spec: "ForgeSpec", environ: Mapping[str, str], project: Path) -> "Forge":

@@ -7,14 +7,16 @@ from msgspec import Struct
 
 from seatrial.records import Hook, HookKind
 from seatrial.web.hooks.shapes import (
-    HeadJson,
     Ident,
     LoginJson,
     Number,
     Passed,
+    PullJson,
+    PullRequestJson,
     RepositoryJson,
     commented,
     decoded,
+    pulled,
 )
 
 KINDS: Final[Mapping[str, HookKind]] = {
@@ -24,22 +26,6 @@ KINDS: Final[Mapping[str, HookKind]] = {
     "label_updated": HookKind.LABELLED,
     "closed": HookKind.CLOSED,
 }
-
-
-class PullJson(Struct, frozen=True):
-    """`pull_request`."""
-
-    head: HeadJson
-
-
-class PullRequestJson(Struct, frozen=True):
-    """The event `pull_request`. Which label was added it does not say."""
-
-    action: str
-    number: Number
-    pull_request: PullJson
-    repository: RepositoryJson
-    sender: LoginJson
 
 
 class IssueJson(Struct, frozen=True):
@@ -70,24 +56,10 @@ class IssueCommentJson(Struct, frozen=True):
 def read(event: str, body: bytes) -> Hook | Passed:
     """What a delivery says, without its id. Raises UsageError if it isn't what Gitea sends."""
     if event == "pull_request":
-        return _pull(decoded(body, PullRequestJson))
+        return pulled(decoded(body, PullRequestJson), KINDS)  # which label was added it does not say
     if event in {"issue_comment", "pull_request_comment"}:
         return _comment(decoded(body, IssueCommentJson))
     return Passed(why="an event that starts nothing")
-
-
-def _pull(given: PullRequestJson) -> Hook | Passed:
-    kind = KINDS.get(given.action)
-    if kind is None:
-        return Passed(why="an action that starts nothing")
-    return Hook(
-        delivery="",
-        kind=kind,
-        repository=given.repository.full_name,
-        number=given.number,
-        head=given.pull_request.head.sha,
-        author=given.sender.login,
-    )
 
 
 def _comment(given: IssueCommentJson) -> Hook | Passed:

@@ -7,15 +7,16 @@ from msgspec import Struct
 
 from seatrial.records import Hook, HookKind
 from seatrial.web.hooks.shapes import (
-    HeadJson,
     Ident,
     LabelJson,
     LoginJson,
     Number,
     Passed,
+    PullRequestJson,
     RepositoryJson,
     commented,
     decoded,
+    pulled,
 )
 
 KINDS: Final[Mapping[str, HookKind]] = {
@@ -28,20 +29,9 @@ KINDS: Final[Mapping[str, HookKind]] = {
 }
 
 
-class PullJson(Struct, frozen=True):
-    """`pull_request`."""
+class LabelledJson(PullRequestJson, frozen=True):
+    """The event `pull_request`, with the label that was added."""
 
-    head: HeadJson
-
-
-class PullRequestJson(Struct, frozen=True):
-    """The event `pull_request`."""
-
-    action: str
-    number: Number
-    pull_request: PullJson
-    repository: RepositoryJson
-    sender: LoginJson
     label: LabelJson | None = None
 
 
@@ -72,25 +62,11 @@ class IssueCommentJson(Struct, frozen=True):
 def read(event: str, body: bytes) -> Hook | Passed:
     """What a delivery says, without its id. Raises UsageError if it isn't what GitHub sends."""
     if event == "pull_request":
-        return _pull(decoded(body, PullRequestJson))
+        given = decoded(body, LabelledJson)
+        return pulled(given, KINDS, label="" if given.label is None else given.label.name)
     if event == "issue_comment":
         return _comment(decoded(body, IssueCommentJson))
     return Passed(why="pong" if event == "ping" else "an event that starts nothing")
-
-
-def _pull(given: PullRequestJson) -> Hook | Passed:
-    kind = KINDS.get(given.action)
-    if kind is None:
-        return Passed(why="an action that starts nothing")
-    return Hook(
-        delivery="",
-        kind=kind,
-        repository=given.repository.full_name,
-        number=given.number,
-        head=given.pull_request.head.sha,
-        label=given.label.name if given.label is not None and kind is HookKind.LABELLED else "",
-        author=given.sender.login,
-    )
 
 
 def _comment(given: IssueCommentJson) -> Hook | Passed:

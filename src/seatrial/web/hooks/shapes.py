@@ -1,5 +1,6 @@
 """What the payloads of all forges share: how they are decoded, and the bounds of what is kept of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -46,6 +47,38 @@ class HeadJson(Struct, frozen=True):
     """The branch of a pull request."""
 
     sha: Commit
+
+
+class PullJson(Struct, frozen=True):
+    """`pull_request` on GitHub or Gitea."""
+
+    head: HeadJson
+
+
+class PullRequestJson(Struct, frozen=True):
+    """The event `pull_request` of GitHub or Gitea."""
+
+    action: str
+    number: Number
+    pull_request: PullJson
+    repository: RepositoryJson
+    sender: LoginJson
+
+
+def pulled(given: PullRequestJson, kinds: Mapping[str, HookKind], label: str = "") -> Hook | Passed:
+    """What happened to a pull request, if its action is one of `kinds`; `label` counts where one was added."""
+    kind = kinds.get(given.action)
+    if kind is None:
+        return Passed(why="an action that starts nothing")
+    return Hook(
+        delivery="",
+        kind=kind,
+        repository=given.repository.full_name,
+        number=given.number,
+        head=given.pull_request.head.sha,
+        label=label if kind is HookKind.LABELLED else "",
+        author=given.sender.login,
+    )
 
 
 def decoded(body: bytes, shape: type[ShapeT]) -> ShapeT:
