@@ -523,3 +523,88 @@ class Forge(Protocol):
         It may end within minutes: ask for it right before it is used.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBatch:
+    """Events of one partition in their order, as columns: all sequences are of the same length.
+
+    Attributes:
+        partition: of Kafka `TOPIC/0`; of a folder the file's name.
+        offsets: of each event; they grow, and may have gaps (compaction, transactions).
+        values: the lines, without their line break.
+        times: when each was written to the stream, milliseconds since 1970; -1 where that is not known.
+        keys: None where there is none; empty for a stream without keys.
+        following: offset from which the partition is read on after these.
+    """
+
+    partition: str
+    offsets: Sequence[int]
+    values: Sequence[bytes]
+    times: Sequence[int]
+    following: int
+    keys: Sequence[bytes | None] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostEvents:
+    """Offsets from `start` to `end` that were wanted and that the stream has no more (retention, records deleted)."""
+
+    partition: str
+    start: int
+    end: int
+
+
+class StreamReading(Protocol):
+    """A stream while it is read, by one thread."""
+
+    def poll(self, seconds: float, most: int = 10_000) -> Sequence[EventBatch]:
+        """What has come, at most `most` events; waits at most `seconds` for the first of them.
+
+        Raises TemporaryError if the stream does not answer for long (a broker that restarts is waited for), PermanentError if
+        it never will: no such topic, no right to read it, an offset beyond its end (the topic was made anew).
+        """
+        ...
+
+    def ends(self) -> Mapping[str, int]:
+        """Of each partition that is read here: the offset after the last event that is there now."""
+        ...
+
+    def positions(self) -> Mapping[str, int]:
+        """Of each partition that is read here: where `poll` goes on, past what is no event for anybody."""
+        ...
+
+    def taken_away(self) -> Sequence[str]:
+        """Partitions that another member of the group reads now, since it was asked last: what was read of them is theirs."""
+        ...
+
+    def lost(self) -> Sequence[LostEvents]:
+        """What the stream no longer had, so far."""
+        ...
+
+    def close(self) -> None:
+        """Leave the stream; nothing is committed by that."""
+        ...
+
+
+class Stream(Protocol):
+    """Events, in partitions with offsets."""
+
+    def read(self, offsets: Mapping[str, int]) -> StreamReading:
+        """Begin to read: each partition at its offset; those that are not named where the group or the settings say.
+
+        Raises as `StreamReading.poll`.
+        """
+        ...
+
+    def waiting(self, offsets: Mapping[str, int]) -> int:
+        """How many events there are after these offsets, without reading them; an estimate where offsets have gaps."""
+        ...
+
+    def commit(self, offsets: Mapping[str, int]) -> None:
+        """Tell everybody else how far this group is. What counts is the dataset version, in which the same offsets are."""
+        ...
+
+    def append(self, values: Sequence[bytes], keys: Sequence[bytes | None] = ()) -> None:
+        """Write events, and return when they are safe. Raises TemporaryError if they are not."""
+        ...

@@ -6,32 +6,28 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from seatrial.config import forging, metrics, registering, releasing
+from seatrial.config import forging, metrics, registering, releasing, retraining
 from seatrial.config.invalid import InvalidError
-from seatrial.config.quantities import parse_figure, parse_margin
+from seatrial.config.parts import environment_text, to_metric, to_resources, to_stack
 from seatrial.config.schema import (
     DeploymentInput,
     HealthInput,
     MetricInput,
-    ProjectInput,
     RequestsInput,
     ResourcesInput,
     Shared,
     StackInput,
     TestInput,
 )
+from seatrial.config.whole import ProjectInput
 from seatrial.records import (
     BuildSpec,
     DeploymentSpec,
-    Direction,
-    Family,
     HealthSpec,
     MetricSpec,
     Project,
     RequestsSpec,
-    Resources,
     Slice,
-    StackSpec,
     TestSpec,
 )
 
@@ -44,7 +40,7 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
     """The project that the file means. Raises InvalidError with the key that is wrong."""
     if given.base and given.overlay:
         raise InvalidError(("overlay",), "both base and overlay name the baseline", "keep one of them")
-    if not given.deployments and not given.services and given.bot is None:
+    if not given.deployments and not given.services and given.bot is None and not given.retrain:
         raise InvalidError(
             ("deployments",),
             "it names neither deployments nor services",
@@ -70,6 +66,8 @@ def to_project(given: ProjectInput, default_name: str) -> Project:
         releases=releasing.to_releases(given.services),
         forge=forging.to_forge(given.forge),
         bot=forging.to_bot(given.bot, given.forge),
+        retrainings=retraining.to_retrainings(given, default_name),
+        hooks=(given.hooks.host, given.hooks.port),
     )
 
 
@@ -92,7 +90,7 @@ def _deployments(given: ProjectInput) -> Iterator[DeploymentSpec]:
                     f"{full!r} is also what {name!r} on the stack {stack!r} is called",
                     "rename one",
                 )
-            yield replace(spec, name=full, stack=_stack(each))
+            yield replace(spec, name=full, stack=to_stack(each))
 
 
 def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> DeploymentSpec:
@@ -110,9 +108,9 @@ def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> Deploy
         run=_serve_command(own.serve) if own.serve else own.run,
         served=own.serve is not None,
         url=own.url,
-        env={key: _environment_text(value) for key, value in (shared.env | own.env).items()},
-        resources=_resources(own.resources or shared.resources or ResourcesInput()),
-        stack=_stack(own.stack or shared.stack or StackInput()),
+        env={key: environment_text(value) for key, value in (shared.env | own.env).items()},
+        resources=to_resources(own.resources or shared.resources or ResourcesInput()),
+        stack=to_stack(own.stack or shared.stack or StackInput()),
         build=BuildSpec(run=build.run, inputs=build.inputs, timeout=build.timeout) if build else None,
         health=_health(own.health or shared.health or (HealthInput(path=READY_PATH) if own.serve else HealthInput())),
         requests=requests,
@@ -123,20 +121,6 @@ def _deployment(name: str, shared: ProjectInput, own: DeploymentInput) -> Deploy
 
 def _serve_command(model: str) -> str:
     return f"python -P -m seatrial serve {model} --host 127.0.0.1 --port $PORT"
-
-
-def _environment_text(value: str | float | bool) -> str:  # noqa: FBT001 - YAML has booleans
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _resources(given: ResourcesInput) -> Resources:
-    return Resources(cpu=given.cpu, memory=given.memory)
-
-
-def _stack(given: StackInput) -> StackSpec:
-    if given.file == "host":
-        return StackSpec(host=True)
-    return StackSpec(file=given.file, python=given.python)
 
 
 def _health(given: HealthInput) -> HealthSpec:
@@ -203,7 +187,7 @@ def _tests(given: tuple[TestInput, ...]) -> tuple[TestSpec, ...]:
                 spawn_rate=test.spawn_rate,
                 run_time=test.run_time,
                 host_path=test.host_path,
-                env={key: _environment_text(value) for key, value in test.env.items()},
+                env={key: environment_text(value) for key, value in test.env.items()},
             )
         )
     return tuple(tests)
@@ -221,67 +205,7 @@ def _metrics(deployment: str, shared: Shared, own: Shared, *, driven: bool) -> t
             ("deployments", deployment, "metrics", name) if name in own.metrics else ("metrics", name)
         )
         given = _overlaid(shared.metrics.get(name), own.metrics.get(name)) or MetricInput()
-        named.append(_metric(name, given, key))
+        named.append(to_metric(name, given, key))
     taken = {metric.name for metric in named}
     unnamed = (metrics.default_metric(name) for name in metrics.DEFAULT_METRICS if name not in taken)
     return (*named, *(replace(metric, gate=metric.gate and driven) for metric in unnamed))
-
-
-def _metric(name: str, given: MetricInput, key: tuple[str | int, ...]) -> MetricSpec:
-    facts = _facts(name, given, key)
-    direction = given.direction or facts.direction
-    margin_text = given.margin if given.margin is not None else ("" if given.limit is not None else facts.margin)
-    gate = given.gate if given.gate is not None else bool(margin_text) or given.limit is not None
-    if direction is Direction.NONE:
-        if gate:
-            raise InvalidError(
-                key,
-                f"metric {name!r} is to be judged, but which way is better isn't known",
-                "add direction: higher or lower",
-            )
-        margin_text = ""
-    if gate and not margin_text and given.limit is None:
-        raise InvalidError(key, f"metric {name!r} is a gate without margin or limit", "add margin: 5% or limit: …")
-    margin, relative = parse_margin(margin_text) if margin_text else (None, False)
-    return MetricSpec(
-        name=name,
-        family=facts.family,
-        direction=direction,
-        function=given.function or facts.function,
-        margin=margin,
-        margin_text=margin_text,
-        relative=relative,
-        floor=_floor(given, facts) if relative else 0.0,
-        limit=given.limit,
-        gap=given.gap,
-        prediction=given.prediction,
-        gate=gate,
-        sliced=given.sliced,
-        unit=facts.unit,
-        options=given.options,
-    )
-
-
-def _floor(given: MetricInput, facts: metrics.Known) -> float:
-    """The floor that the file names; the built-in one goes with the built-in margin only."""
-    if given.floor is not None:
-        return given.floor
-    return parse_figure(facts.floor) if given.margin is None else 0.0
-
-
-def _facts(name: str, given: MetricInput, key: tuple[str | int, ...]) -> metrics.Known:
-    if given.source == "tests":
-        return metrics.Known(Family.TEST, Direction.NONE)
-    facts = metrics.known(name, given.function)
-    if facts is not None:
-        return facts
-    if given.function is not None and ":" in given.function:
-        return metrics.Known(Family.MODEL, Direction.NONE)
-    wanted = given.function or name
-    near = metrics.nearest(wanted, metrics.KNOWN)
-    raise InvalidError(
-        key,
-        f"unknown metric {wanted!r}" + (f"; did you mean {near!r}?" if near else ""),
-        "use a built-in name, a name in sklearn.metrics, or function: module:function; "
-        "a figure that a test stores is declared with from: tests",
-    )

@@ -15,7 +15,8 @@ from seatrial.config.foreign import CONFIG_NAME, ConfigText, Folder, find_config
 from seatrial.config.invalid import InvalidError, not_yaml
 from seatrial.config.metrics import nearest
 from seatrial.config.releasing import to_releases
-from seatrial.config.schema import ProjectInput, ReleaseInput, ServiceInput
+from seatrial.config.schema import ReleaseInput, ServiceInput
+from seatrial.config.whole import ProjectInput
 from seatrial.records import Project, ReleaseSpec, UsageError
 
 _LARGEST = 1 << 20

@@ -9,7 +9,7 @@ import re
 
 _SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _SIZES |= {f"{suffix}B": factor for suffix, factor in list(_SIZES.items()) if suffix} | {"B": 1}
-_TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "": 1.0}
+_TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
 _NUMBER = re.compile(r"^\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*$")
 
 
@@ -49,7 +49,7 @@ def parse_rate(text: str | float) -> float:
     """Requests a second of `50/s`, `300/m` or a plain number. Raises ValueError."""
     amount, _, per = str(text).partition("/")
     number, unit = _split(amount, "a rate", "50/s")
-    seconds = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}.get(per.strip())
+    seconds = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}.get(per.strip())
     if unit or seconds is None or number == 0:
         raise ValueError(f"{text!r} is not a rate above zero; write for example 50/s")
     return number / seconds

@@ -11,6 +11,24 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seatrial.config.metrics import KNOWN
+from seatrial.config.retrain_schema import (
+    AlarmInput,
+    CollectInput,
+    ColumnInput,
+    CommandInput,
+    CronInput,
+    DataChecksInput,
+    DataInput,
+    DvcInput,
+    GateInput,
+    HoldoutInput,
+    HooksInput,
+    ParseInput,
+    RetrainInput,
+    StreamInput,
+    TrainInput,
+    TriggersInput,
+)
 from seatrial.config.schema import (
     BotInput,
     BuildInput,
@@ -22,7 +40,6 @@ from seatrial.config.schema import (
     ModelInput,
     ModelTestInput,
     NotifyInput,
-    ProjectInput,
     QualityInput,
     RegistryInput,
     ReleaseInput,
@@ -41,6 +58,7 @@ from seatrial.config.schema import (
     ThresholdInput,
     WatchedInput,
 )
+from seatrial.config.whole import ProjectInput
 
 INTRODUCTION = """\
 # `seatrial.yaml`
@@ -119,6 +137,26 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ),
     ("`bot`", "[How to run the bot](../how-to/bot.md).", BotInput),
     ("`bot.repositories.NAME`", "`{}` takes the defaults.", WatchedInput),
+    ("`retrain.NAME`", "[How to train continuously](../how-to/retrain.md).", RetrainInput),
+    ("`retrain.NAME.stream`", "Exactly one of `files` and `kafka`. A bare string is the folder.", StreamInput),
+    ("`retrain.NAME.collect`", "A bare duration is the window.", CollectInput),
+    (
+        "`retrain.NAME.parse`",
+        "Exactly one of `regex`, `json` and `function`. A bare string is the function.",
+        ParseInput,
+    ),
+    ("`retrain.NAME.data`", "[How to keep datasets](../how-to/datasets.md).", DataInput),
+    ("`retrain.NAME.data.columns.COLUMN`", "A bare string is the type.", ColumnInput),
+    ("`retrain.NAME.data.checks`", "What is refused is quarantined, and never trained on.", DataChecksInput),
+    ("`retrain.NAME.data.dvc`", "A bare string is the path.", DvcInput),
+    ("`retrain.NAME.holdout`", "Nothing is on both sides: that is checked.", HoldoutInput),
+    ("`retrain.NAME.train`", "Both commands run in the project's folder, in its stack.", TrainInput),
+    ("`retrain.NAME.train.train`, `retrain.NAME.train.predict`", "A bare string is the command.", CommandInput),
+    ("`retrain.NAME.gate`", "A bare list is of limits: `[rmse < 1]`.", GateInput),
+    ("`retrain.NAME.on`", "A bare string is a cron expression.", TriggersInput),
+    ("`retrain.NAME.on.schedule`", "A run that was missed is caught up with once.", CronInput),
+    ("`retrain.NAME.on.alarms[]`", "Exactly one of `drift` and `quality`.", AlarmInput),
+    ("`hooks`", "`POST /hooks/retrain/NAME` with `Authorization: Bearer TOKEN`.", HooksInput),
 )
 
 

@@ -9,11 +9,11 @@ from seatrial.config.schema import (
     ModelInput,
     ModelTestInput,
     NotifyInput,
-    ProjectInput,
     RegistryInput,
     StageInput,
     SyncInput,
 )
+from seatrial.config.whole import ProjectInput
 from seatrial.records import (
     NotifySpec,
     Project,

@@ -1,4 +1,4 @@
-"""The shape of `seatrial.yaml`, as pydantic models: the edge where input of users is checked.
+"""The parts of `seatrial.yaml`, as pydantic models: the edge where input of users is checked.
 
 Shorthands (a bare string for `stack`, `build`, `health` and `slices`) are widened before validation, so that each
 model has one form. `docs/reference/configuration.md` is tested against these models.
@@ -18,7 +18,7 @@ from seatrial.config.quantities import (
     parse_rate,
     parse_size,
 )
-from seatrial.records import Axis, Direction, Driving, EventKind, ForgeKind, StageGate, Verdict
+from seatrial.records import Direction, Driving, EventKind, ForgeKind, StageGate, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
@@ -48,13 +48,13 @@ def _http_url(value: str) -> str:
 Url = Annotated[str, AfterValidator(_http_url)]
 
 
-def _widen(key: str) -> Callable[[object], object]:
+def widen(key: str) -> Callable[[object], object]:
     """Turn a bare string into `{key: string}`."""
 
-    def widen(value: object) -> object:
+    def widened(value: object) -> object:
         return {key: value} if isinstance(value, str) else value
 
-    return widen
+    return widened
 
 
 def _share(value: object) -> float:
@@ -166,7 +166,7 @@ class RequestsInput(Strict):
     concurrent: bool = Field(False, description="Drive the cells of a deployment at once instead of in turns.")  # noqa: FBT003
     arrivals: Driving = Field(Driving.UNIFORM, description="`uniform` or `poisson` spacing.")
     cluster: Text | None = Field(None, description="Field that names the independent unit (a user, a session).")
-    slices: tuple[Annotated[SliceInput, BeforeValidator(_widen("column"))], ...] = Field(
+    slices: tuple[Annotated[SliceInput, BeforeValidator(widen("column"))], ...] = Field(
         (), description="Columns by which the model metrics are also computed, with the gap between slices."
     )
 
@@ -230,12 +230,12 @@ class MetricInput(Strict):
 class Shared(Strict):
     """Keys that may stand at the top (for all deployments) and in a deployment (for it alone)."""
 
-    stack: Annotated[StackInput, BeforeValidator(_widen("file"))] | None = Field(None, description="Software stack.")
-    stacks: dict[Name, Annotated[StackInput, BeforeValidator(_widen("file"))]] = Field(
+    stack: Annotated[StackInput, BeforeValidator(widen("file"))] | None = Field(None, description="Software stack.")
+    stacks: dict[Name, Annotated[StackInput, BeforeValidator(widen("file"))]] = Field(
         {}, description="Several, by name: the deployment is tried on each, as `DEPLOYMENT-STACK`."
     )
-    build: Annotated[BuildInput, BeforeValidator(_widen("run"))] | None = Field(None, description="Build command.")
-    health: Annotated[HealthInput, BeforeValidator(_widen("path"))] | None = Field(None, description="Health check.")
+    build: Annotated[BuildInput, BeforeValidator(widen("run"))] | None = Field(None, description="Build command.")
+    health: Annotated[HealthInput, BeforeValidator(widen("path"))] | None = Field(None, description="Health check.")
     resources: ResourcesInput | None = Field(None, description="Limits.")
     env: dict[str, str | int | float | bool] = Field({}, description="Environment; `${NAME}` refers to the caller's.")
     requests: RequestsInput | None = Field(None, description="Requests to drive.")
@@ -325,7 +325,7 @@ class ModelInput(Strict):
         description="Where a version's files are laid in the project before the deployment starts. Default: the path "
         "in its `serve:`.",
     )
-    tests: tuple[Annotated[ModelTestInput, BeforeValidator(_widen("pytest"))], ...] | None = Field(
+    tests: tuple[Annotated[ModelTestInput, BeforeValidator(widen("pytest"))], ...] | None = Field(
         None,
         description="Tests that get the model's path and URL. Default: `src/model/tests/test_model.py`, if it is there.",
     )
@@ -460,7 +460,7 @@ class ReleaseInput(Strict):
         "refuse", description="What a release does that finds another of the same service."
     )
     window: Annotated[Duration, Field(ge=1)] = Field(10.0, description="Length of the windows that are judged.")
-    source: Annotated[SourceInput, BeforeValidator(_widen("kind"))] = Field(
+    source: Annotated[SourceInput, BeforeValidator(widen("kind"))] = Field(
         SourceInput(), description="Where the figures come from."
     )
     alpha: Probability = Field(0.01, description="Largest probability of aborting a canary that is no worse.")
@@ -468,7 +468,7 @@ class ReleaseInput(Strict):
     margins: dict[Literal["latency_p50", "latency_p90", "latency_p99", "errors"], Margin | Literal["off"]] = Field(
         {}, description="How much worse each may be. Default: 5%, 10%, 10% and 0.2pp; `off` drops one."
     )
-    quality: dict[Literal["rmse", "mae", "error_rate"], Annotated[QualityInput, BeforeValidator(_widen("margin"))]] = (
+    quality: dict[Literal["rmse", "mae", "error_rate"], Annotated[QualityInput, BeforeValidator(widen("margin"))]] = (
         Field({}, description="Model metrics from labels that come in later.")
     )
     tolerance: Share = Field(0.03, description="Latency may be worse by so much without being called harm.")
@@ -580,38 +580,3 @@ class BotInput(Strict):
         description="Password of its pages, as `${NAME}`. Without one they are shown on this machine only (webhooks are taken from anywhere).",
     )
     keep: Duration = Field(90 * 86_400.0, description="How long ended trials and their reports are kept.")
-
-
-class ProjectInput(Shared):
-    """The whole file."""
-
-    name: Name | None = Field(None, description="Name of the project. Default: the folder's.")
-    base: Text | None = Field(
-        None,
-        description="Baseline: a revision or the URL of a service. Default: the merge-base with the default branch.",
-    )
-    overlay: Text | None = Field(None, description="Folder whose files, laid over the candidate's, make the baseline.")
-    axes: dict[Axis, tuple[Text, ...]] = Field({}, description="Path patterns per axis, tried before the defaults.")
-    confidence: Annotated[float, Field(ge=0.8, lt=1)] = Field(0.95, description="Of every interval.")
-    until: Literal["all", "decided"] = Field("all", description="`decided` stops as soon as the verdict is settled.")
-    seed: int = Field(0, description="Of everything random.")
-    max_cells: Annotated[int, Field(gt=0, le=1024)] = Field(64, description="Largest number of cells in a plan.")
-    deployments: dict[Name, DeploymentInput] = Field(
-        {}, description="Deployments, by name. A file that names services may go without."
-    )
-    registry: Annotated[RegistryInput, BeforeValidator(_widen("url"))] = Field(
-        RegistryInput(), description="Where models are registered, and their stages."
-    )
-    models: dict[Name, ModelInput] = Field({}, description="How registered models are promoted and deployed, by name.")
-    notify: tuple[Annotated[NotifyInput, BeforeValidator(_widen("url"))], ...] = Field(
-        (), description="Who is told of trials, promotions and deployments."
-    )
-    sync: Annotated[SyncInput, BeforeValidator(_widen("target"))] | None = Field(
-        None, description="Where `seatrial sync` copies the project's code."
-    )
-    gateway: GatewayInput = Field(GatewayInput(), description="The proxy before the services.")
-    services: dict[Name, ServiceInput] = Field({}, description="What the gateway answers for, by name.")
-    forge: Annotated[ForgeInput, BeforeValidator(_widen("kind"))] | None = Field(
-        None, description="Where its pull requests are. Default: as CI's environment tells."
-    )
-    bot: BotInput | None = Field(None, description="What `seatrial server` does for pull requests. Default: nothing.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from seatrial.records.project import Resources
+from seatrial.records.deployment import Resources
 
 
 class DeployState(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from seatrial.records.change import Axis, Version
-from seatrial.records.project import DeploymentSpec
+from seatrial.records.deployment import DeploymentSpec
 
 
 class Role(StrEnum):

@@ -12,6 +12,7 @@ class RunKind(StrEnum):
 
     TRIAL = "trial"
     PROMOTION = "promotion"
+    RETRAINING = "retraining"
 
 
 class RunState(StrEnum):
@@ -30,7 +31,7 @@ class Run:
     Attributes:
         id: sorts by start time: `20261121-031544-7f3a`.
         folder: where its files are.
-        kind: a trial, or a promotion (which has a trial in it, with a line of its own).
+        kind: a trial, a promotion (which has a trial in it, with a line of its own), or a retraining.
         baseline, candidate: descriptions of the two versions.
         report: digest of `report.json` in the store; None until there is one.
     """

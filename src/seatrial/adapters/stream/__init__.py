@@ -1,0 +1,1 @@
+"""Streams of events, each adapter for one real thing."""
