@@ -1,0 +1,1 @@
+"""How the tables of the bot's book came to be what they are."""
