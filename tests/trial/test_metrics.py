@@ -9,11 +9,12 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.records import MetricSpec, UsageError
+from seatrial.records import MetricSpec, Slice, UsageError
 from seatrial.trial.compare.answers import Answers, MetricError
 from seatrial.trial.compare.confusion import SMOOTH, joint_rows, matrix_function
 from seatrial.trial.compare.functions import load_function
 from seatrial.trial.compare.metrics import compare_gap, compare_metric
+from seatrial.trial.compare.slices import slice_codes
 from tests.trial.making import metric
 
 CLASSES = st.integers(min_value=0, max_value=3)
@@ -160,6 +161,32 @@ def test_labels_that_do_not_match_are_explained(
     spec = metric(name, prediction="x" if "'x'" in expected else "")
     with pytest.raises(MetricError, match=expected):
         compare_metric(spec, answers(labels, predictions, predictions), None, rng())
+
+
+def test_the_gap_of_a_root_is_that_of_the_slices_metrics() -> None:
+    """Each slice's RMSE is taken before the gap between them, with an interval that needs no resampling."""
+    generator = np.random.default_rng(11)
+    labels, slices = generator.normal(3, 1, 900), generator.integers(0, 3, 900)
+    baseline = labels + generator.normal(0, 0.5, 900)
+    candidate = labels + generator.normal(0, 1, 900) * (0.4 + 0.3 * slices)
+    found = compare_gap(
+        metric("rmse"), answers(labels.tolist(), baseline.tolist(), candidate.tolist()), slices, None, rng()
+    )
+    for predictions, gap in ((baseline, found.baseline), (candidate, found.candidate)):
+        each = [
+            sklearn.metrics.root_mean_squared_error(labels[slices == k], predictions[slices == k]) for k in range(3)
+        ]
+        assert max(each) - min(each) == pytest.approx(gap)
+    interval = found.interval(0.95)
+    assert interval is not None
+    assert "jackknife" in found.method
+    assert 0 < interval.low < found.difference < interval.high
+
+
+def test_a_missing_figure_is_a_slice_of_its_own() -> None:
+    """Bins take numbers; what has none is in none of them."""
+    codes, names = slice_codes(Slice(column="age", bins=(18.0,)), [12, None, 40, float("nan")])
+    assert (["below 18", "18 and above", "missing"], [0, 2, 1, 2]) == (names, codes.tolist())
 
 
 def test_the_gap_is_the_largest_difference_between_slices() -> None:

@@ -111,7 +111,7 @@ class DataCheckSpec:
         fewest: least number of good rows; fewer are inconclusive: nothing to train on.
         volume: how many times more or fewer rows than the median of earlier versions (per hour of stream) are usual; None: not checked.
         drift: largest population stability index per column against the last versions' rows; None: not judged, only shown.
-        drift_columns: of which; empty: all but time and key columns that are unique.
+        drift_columns: of which; empty: all but time and key columns.
         schema: `module:attribute` in the project, a pandera DataFrameSchema that holds beside the columns; empty: none.
     """
 
@@ -331,7 +331,7 @@ class DataFinding:
     """One check of the data.
 
     Attributes:
-        check: `schema`, `duplicates`, `late`, `future`, `volume`, `drift`, `dead lines`, `bad rows`.
+        check: `schema`, `duplicates`, `late`, `future`, `volume`, `drift`, `dead lines`, `bad rows`, `rows` (too few good ones).
         column: that it is about; empty: the rows as a whole.
         rows: how many rows it refused.
         value, limit: what was found and what was allowed, where those are figures.
@@ -395,6 +395,7 @@ class SplitResult:
         boundary: of a split by time: the first held-out moment.
         sealed_from: rows before this moment the model of the stage may have seen, so that they are not held out; None: none.
         checks: sentences on what was made sure of: `no user is on both sides`.
+        too_few: why there are too few rows to train and judge on: then there are no files. Empty where there are enough.
     """
 
     train_file: str
@@ -407,6 +408,7 @@ class SplitResult:
     boundary: datetime | None = None
     sealed_from: datetime | None = None
     checks: tuple[str, ...] = ()
+    too_few: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,7 +471,7 @@ class RetrainOutcome(StrEnum):
     SKIPPED: another run of the model was on. STOPPED: too many lines did not parse; nothing was taken from the stream.
     NOTHING: too few new rows. QUARANTINED: the data checks refused the batch. REFUSED: by the gate.
     REGISTERED: it has a number, and more was not asked for. NOT_PROMOTED: by its trial. PROMOTED: it holds the stage.
-    RELEASED: it has all requests. NOT_RELEASED, ROLLED_BACK: by the release. BROKEN: an error.
+    RELEASED: it has all requests. NOT_RELEASED, ROLLED_BACK: by the release. INTERRUPTED: by a person. BROKEN: an error.
     """
 
     SKIPPED = "skipped"
@@ -483,6 +485,7 @@ class RetrainOutcome(StrEnum):
     NOT_RELEASED = "not released"
     ROLLED_BACK = "rolled back"
     RELEASED = "released"
+    INTERRUPTED = "interrupted"
     BROKEN = "broken"
 
 
@@ -507,6 +510,7 @@ class RetrainWish:
         collect: in place of the configured one; None: as configured.
         to: offsets to collect to, by partition; empty: as `collect` says.
         if_running: in place of the configured one; empty: as configured.
+        anyway: train even if nothing new came in: because the code changed, say.
         commit, branch: of the project when it was asked; None where it has none.
         url: of the CI run; empty outside CI.
     """
@@ -520,6 +524,7 @@ class RetrainWish:
     collect: CollectSpec | None = None
     to: Mapping[str, int] = field(default_factory=dict)
     if_running: Literal["wait", "skip", ""] = ""
+    anyway: bool = False
     commit: str | None = None
     branch: str | None = None
     url: str = ""
@@ -579,6 +584,7 @@ class ScheduleState:
     Attributes:
         paused: by a person; `paused_by`, `paused_at` who and when.
         considered: up to when firings of cron were dealt with.
+        cron: that `considered` is about: another one is considered from the moment that it is seen.
         last_fired: of whatever trigger.
     """
 
@@ -587,4 +593,5 @@ class ScheduleState:
     paused_by: str = ""
     paused_at: datetime | None = None
     considered: datetime | None = None
+    cron: CronSpec | None = None
     last_fired: datetime | None = None

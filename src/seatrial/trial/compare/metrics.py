@@ -6,6 +6,7 @@ fast; everything else (a function of the user's) is computed by scikit-learn or 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,8 @@ def compare_gap(
     if losses is not None:
         member = np.eye(int(slices.max()) + 1)[slices]
         rows = [np.concatenate([member, member * loss[:, None]], axis=1) for loss in losses]
-        return smooth_difference(rows[0], rows[1], _gap_of_means, answers.groups)
+        gap_of_means = partial(_gap_of_means, _OF_MEANS.get(spec.function or "", np.asarray))
+        return smooth_difference(rows[0], rows[1], gap_of_means, answers.groups)
     confused = _confused_gap(spec, answers, slices)
     if confused is not None:
         return confused
@@ -128,25 +130,31 @@ _SMOOTH: Mapping[str, tuple[Callable[[Floats, Floats], Floats], Callable[[Floats
 }
 
 
-def _gap_of_means(means: Floats) -> Floats:
-    """Largest minus smallest slice mean, from the means of (membership, membership × value)."""
+_OF_MEANS: Mapping[str, Callable[[Floats], Floats]] = {
+    "root_mean_squared_error": lambda means: np.sqrt(np.maximum(means, 0.0)),
+}
+
+
+def _gap_of_means(of_mean: Callable[[Floats], Floats], means: Floats) -> Floats:
+    """Largest minus smallest slice's metric, from the means of (membership, membership × value)."""
     slices = means.shape[-1] // 2
-    values = means[..., slices:] / means[..., :slices]
+    values = of_mean(means[..., slices:] / means[..., :slices])
     return np.asarray(values.max(axis=-1) - values.min(axis=-1))
 
 
 def _row_values(spec: MetricSpec, answers: Answers) -> tuple[Floats, Floats] | None:
-    """One value a request whose mean is the metric; None where it is no mean."""
+    """One value a request whose mean is the metric, or of whose mean it is a function; None where it is neither."""
     if spec.options:
         return None
+    loss = _squared if spec.function in _OF_MEANS else _LOSSES.get(spec.function or "")
     if spec.function == "accuracy_score":
         check_kinds(answers)
         hits = equal(answers.labels, answers.baseline), equal(answers.labels, answers.candidate)
         return hits[0].astype(np.float64), hits[1].astype(np.float64)
-    if spec.function is not None and spec.function in _LOSSES:
-        labels, baseline, candidate = numbers(answers)
-        return _LOSSES[spec.function](labels, baseline), _LOSSES[spec.function](labels, candidate)
-    return None
+    if loss is None:
+        return None
+    labels, baseline, candidate = numbers(answers)
+    return loss(labels, baseline), loss(labels, candidate)
 
 
 def _ranked(spec: MetricSpec, answers: Answers) -> Effect | None:

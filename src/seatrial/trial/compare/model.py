@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from seatrial.judge import Draft
 from seatrial.records import Direction, Family, MetricSpec, Slice
 from seatrial.trial.compare.answers import Answers
 from seatrial.trial.compare.metrics import compare_gap, compare_metric
-from seatrial.trial.compare.pairs import Pair, attempt, match, unit_of_requests, why_missing
+from seatrial.trial.compare.pairs import Compared, Pair, attempt, match, unit_of_requests, why_missing
 from seatrial.trial.compare.slices import slice_codes
 
 FEWEST_IN_SLICE = 2
@@ -38,13 +39,40 @@ def model_drafts(pair: Pair, rng: np.random.Generator) -> Iterator[Draft]:
         return
     answers, rows, left_out = found
     note = f"{left_out} requests that not both versions answered are left out" if left_out else ""
+    cuts = [
+        (cut, [pair.rows.rows[row].columns.get(cut.column) for row in rows])
+        for cut in (pair.requests.slices if pair.requests else ())
+    ]
+    yield from answer_drafts(pair, specs, answers, cuts, rng, note=note)
+
+
+def answer_drafts(
+    compared: Compared,
+    specs: Sequence[MetricSpec],
+    answers: Answers,
+    cuts: Sequence[tuple[Slice, Sequence[Any]]],
+    rng: np.random.Generator,
+    *,
+    note: str = "",
+) -> Iterator[Draft]:
+    """Each metric over all answers, then its slices.
+
+    Args:
+        compared: whose answers they are.
+        specs: model metrics.
+        answers: of both.
+        cuts: each with the value of its column for every answer.
+        rng: for resampling.
+        note: what is to be said of the metrics over all answers.
+    """
     for spec in specs:
-        yield attempt(pair, spec, partial(compare_metric, spec, answers, pair.functions.get(spec.name), rng), note=note)
-    for cut in pair.requests.slices if pair.requests else ():
-        codes, names = slice_codes(cut, [pair.rows.rows[row].columns.get(cut.column) for row in rows])
+        compute = partial(compare_metric, spec, answers, compared.functions.get(spec.name), rng)
+        yield attempt(compared, spec, compute, note=note)
+    for cut, values in cuts:
+        codes, names = slice_codes(cut, values)
         for spec in specs:
             if spec.sliced:
-                yield from _sliced(pair, spec, cut, answers, codes, names, rng)
+                yield from _sliced(compared, spec, cut, answers, codes, names, rng)
 
 
 def model_metrics(pair: Pair) -> tuple[MetricSpec, ...]:
@@ -81,7 +109,7 @@ def _answers(pair: Pair) -> tuple[Answers, list[int], int] | None:
 
 
 def _sliced(
-    pair: Pair,
+    compared: Compared,
     spec: MetricSpec,
     cut: Slice,
     answers: Answers,
@@ -91,13 +119,13 @@ def _sliced(
 ) -> Iterator[Draft]:
     """One informative draft a slice, and the gap between slices; the gap is judged only if it is named as a metric."""
     informative = replace(spec, gate=False)
-    function = pair.functions.get(spec.name)
+    function = compared.functions.get(spec.name)
     for code, name in enumerate(names):
         inside = codes == code
         if inside.sum() >= FEWEST_IN_SLICE:
             part = answers.where(inside)
             yield attempt(
-                pair,
+                compared,
                 informative,
                 partial(compare_metric, spec, part, function, rng),
                 slice_name=f"{cut.column}={name}",
@@ -105,7 +133,7 @@ def _sliced(
     if len(names) > 1:
         gap = _gap_metric(spec)
         yield attempt(
-            pair, gap, partial(compare_gap, spec, answers, codes, function, rng), slice_name=f"gap({cut.column})"
+            compared, gap, partial(compare_gap, spec, answers, codes, function, rng), slice_name=f"gap({cut.column})"
         )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,25 @@ class Side:
     samples: CellSamples | None
 
 
+class Compared(Protocol):
+    """Whose answers are compared: two cells' of a trial, or two models' on rows that were kept from training."""
+
+    @property
+    def deployment(self) -> str:
+        """Name that the comparisons carry."""
+        ...
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """By metric, what computes it, where that is not built in."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no baseline, so that only limits judge."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Baseline and candidate of one deployment; the baseline is None for a new deployment."""
@@ -34,6 +54,11 @@ class Pair:
     baseline: Side | None
     candidate: Side
     functions: Mapping[str, Function]
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no baseline, so that only limits judge."""
+        return self.baseline is None
 
     @property
     def both(self) -> tuple[CellSamples, CellSamples] | None:
@@ -85,7 +110,7 @@ def why_missing(pair: Pair) -> str:
 
 
 def attempt(
-    pair: Pair, spec: MetricSpec, compute: Callable[[], Effect], *, slice_name: str = "", note: str = ""
+    pair: Compared, spec: MetricSpec, compute: Callable[[], Effect], *, slice_name: str = "", note: str = ""
 ) -> Draft:
     """A draft, or one that carries the reason why the metric can't be computed."""
     try:
@@ -95,10 +120,10 @@ def attempt(
 
 
 def draft(
-    pair: Pair, spec: MetricSpec, effect: Effect, *, slice_name: str = "", note: str = "", samples: int = 0
+    pair: Compared, spec: MetricSpec, effect: Effect, *, slice_name: str = "", note: str = "", samples: int = 0
 ) -> Draft:
     """One metric with what is known of it; `samples` where the effect counts something else than requests."""
-    if pair.baseline is None:
+    if pair.alone:
         return _alone(pair, spec, effect, slice_name, note)
     return Draft(
         deployment=pair.deployment,
@@ -110,7 +135,7 @@ def draft(
     )
 
 
-def _alone(pair: Pair, spec: MetricSpec, effect: Effect, slice_name: str, note: str) -> Draft:
+def _alone(pair: Compared, spec: MetricSpec, effect: Effect, slice_name: str, note: str) -> Draft:
     """A new deployment has nothing to be compared with: only a limit can judge it."""
     if spec.limit is None:
         return Draft(

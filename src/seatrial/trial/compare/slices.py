@@ -34,7 +34,10 @@ def _binned(cut: Slice, values: Sequence[Any]) -> tuple[NDArray[np.int64], list[
         f"below {edges[0]}",
         *(f"{low} to {high}" for low, high in pairwise(edges)),
         f"{edges[-1]} and above",
+        "missing",
     ]
-    places = np.searchsorted(cut.bins, np.array([float(value) for value in values]), side="right")
+    figures = np.array([np.nan if value is None else float(value) for value in values])
+    places = np.searchsorted(cut.bins, figures, side="right")
+    places[np.isnan(figures)] = len(names) - 1
     used = np.unique(places)
     return np.searchsorted(used, places).astype(np.int64), [names[place] for place in used]
