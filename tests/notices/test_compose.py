@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.notices.compose import MOST_ROWS, deployment_notice, promotion_notice, trial_notice
+from seatrial.notices.build import MOST_ROWS
+from seatrial.notices.compose import deployment_notice, promotion_notice, retrain_notice, trial_notice
 from seatrial.records import (
     DeploymentReport,
     DeployState,
@@ -18,9 +19,11 @@ from seatrial.records import (
     ReplicaStatus,
     Report,
     Resources,
+    RetrainOutcome,
     Verdict,
 )
 from tests.report import builders
+from tests.retrain.report import builders as retrainings
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LINK = "https://ci.example/runs/7/report.html"
@@ -235,6 +238,10 @@ def test_text_that_was_not_written_by_us_stays_on_its_line(text: str) -> None:
         deployment_notice(
             status(DeployState.FAILED, replace(DOWN, reason=f"r{text}")), project=f"p{text}", what=f"w{text}"
         ),
+        retrain_notice(
+            replace(retrainings.ended(RetrainOutcome.BROKEN), headline=f"h{text}", why=f"w{text}", notes=(f"n{text}",)),
+            link=LINK,
+        ),
     ]
     for notice in notices:
         fields = [notice.subject, notice.project, *notice.sentences, *(cell for row in notice.rows for cell in row)]
@@ -255,3 +262,69 @@ def test_a_report_without_any_deployment_still_makes_a_notice() -> None:
 
     assert ((), (), "") == (notice.headings, notice.rows, notice.link)
     assert "Nothing was judged." == notice.sentences[0]
+
+
+def test_a_refused_retraining_says_the_metric_its_interval_and_why() -> None:
+    """The headline first, the worst metric on top of the table, and that nothing was registered."""
+    notice = retrain_notice(retrainings.ended(RetrainOutcome.REFUSED), link=LINK)
+
+    assert (EventKind.RETRAINING, "recommender", Verdict.FAIL) == (notice.event, notice.project, notice.verdict)
+    assert "recommender: a new version of movies was refused by its gate – fail" == notice.subject
+    assert ("rmse is 0.032 higher [+0.023, +0.041]: 0.01 is allowed.", "It was not registered.") == notice.sentences[:2]
+    assert ("verdict", "metric", "change", "difference", "allowed") == notice.headings
+    assert ("fail", "rmse", "0.9412 → 0.9731", "+0.0319 [+0.0230, +0.0408]") == notice.rows[0][:4]
+    assert "movies rmse [group=new users]: needs about 1,240 more requests." in notice.sentences
+    assert LINK == notice.link
+
+
+def test_quarantined_data_are_told_with_what_and_where_they_are() -> None:
+    """What the checks found, and that nothing was trained."""
+    notice = retrain_notice(retrainings.ended(RetrainOutcome.QUARANTINED), link="")
+
+    assert "recommender: new data of movies were refused – fail" == notice.subject
+    assert (
+        "drift of rating: the population stability index is 0.34, at most 0.25.",
+        "The batch is kept in quarantine by movies@7, and nothing was trained.",
+    ) == notice.sentences[:2]
+    assert ((), ()) == (notice.headings, notice.rows)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "what"),
+    [
+        (RetrainOutcome.SKIPPED, "movies was not trained again"),
+        (RetrainOutcome.STOPPED, "retraining of movies stopped – fail"),
+        (RetrainOutcome.NOTHING, "nothing new to train movies on – inconclusive"),
+        (RetrainOutcome.REGISTERED, "movies v7 was registered – pass"),
+        (RetrainOutcome.NOT_PROMOTED, "movies v7 was not promoted – fail"),
+        (RetrainOutcome.PROMOTED, "movies v7 was promoted – pass"),
+        (RetrainOutcome.NOT_RELEASED, "movies v7 was not released – fail"),
+        (RetrainOutcome.ROLLED_BACK, "movies v7 was rolled back – fail"),
+        (RetrainOutcome.RELEASED, "movies v7 was released – pass"),
+        (RetrainOutcome.INTERRUPTED, "retraining of movies was interrupted – inconclusive"),
+        (RetrainOutcome.BROKEN, "retraining of movies broke – error"),
+    ],
+)
+def test_a_retraining_reads_as_what_became_of_it(outcome: RetrainOutcome, what: str) -> None:
+    """In its subject."""
+    assert f"recommender: {what}" == retrain_notice(retrainings.ended(outcome), link="").subject
+
+
+@given(outcome=st.sampled_from([None, *RetrainOutcome]), verdict=st.sampled_from([None, *Verdict]))
+def test_pass_is_said_only_of_a_retraining_that_came_as_far_as_it_was_meant_to(
+    outcome: RetrainOutcome | None, verdict: Verdict | None
+) -> None:
+    """Whatever else a record holds: nothing reads as done before it is."""
+    result = replace(retrainings.ended(outcome or RetrainOutcome.REFUSED), outcome=outcome, verdict=verdict)
+    notice = retrain_notice(result, link="")
+    done = outcome in {RetrainOutcome.REGISTERED, RetrainOutcome.PROMOTED, RetrainOutcome.RELEASED}
+
+    assert (done and verdict is Verdict.PASS) == (notice.verdict is Verdict.PASS)
+    assert (outcome is RetrainOutcome.RELEASED) == ("was released" in notice.subject)
+    assert (outcome is RetrainOutcome.PROMOTED) == ("was promoted" in notice.subject)
+
+
+def test_the_same_retraining_has_one_key() -> None:
+    """So that a receiver can drop what is repeated after a crash."""
+    keys = {retrain_notice(retrainings.ended(RetrainOutcome.RELEASED), link=link).key for link in ("a", "b")}
+    assert {"retraining:20261120-200003-7f3a"} == keys

@@ -5,10 +5,10 @@ all of it fits a screen; the report, which is linked, has the rest. Nothing read
 is, and whatever was refused says why.
 """
 
-from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from seatrial.notices.build import MOST_NOTES, build
 from seatrial.records import (
     DeployState,
     DeployStatus,
@@ -17,16 +17,12 @@ from seatrial.records import (
     PromotionResult,
     Report,
     Resources,
+    RetrainResult,
     Verdict,
 )
-from seatrial.wording.rows import Row, rows
-from seatrial.wording.text import MISSING, count, one_line, quantity
-
-MOST_ROWS: Final = 15
-_MOST_NOTES: Final = 3
-_SUBJECT: Final = 140
-_SENTENCE: Final = 300
-_CELL: Final = 60
+from seatrial.wording import retraining
+from seatrial.wording.rows import judged_rows, rows
+from seatrial.wording.text import count, quantity
 
 
 def trial_notice(report: Report, *, link: str) -> Notice:
@@ -37,14 +33,14 @@ def trial_notice(report: Report, *, link: str) -> Notice:
         link: where people read the report: a URL or a path; empty where there is none.
     """
     ended = "" if report.complete else "interrupted "
-    return _notice(
+    return build(
         key=f"trial:{report.run}" if report.complete else f"trial:{report.run}:interrupted",
         event=EventKind.TRIAL,
         project=report.project,
         what=f"{ended}trial of {report.change.candidate.described or 'the candidate'}",
         verdict=report.verdict,
         sentences=(report.headline, _compared(report)),
-        report=report,
+        judged=rows(report),
         link=link,
     )
 
@@ -62,14 +58,14 @@ def promotion_notice(result: PromotionResult, report: Report | None, *, project:
     """
     name = f"{result.model} v{result.number}"
     held = result.promoted or result.verdict is not Verdict.PASS
-    return _notice(
+    return build(
         key=f"promotion:{result.run}",
         event=EventKind.PROMOTION,
         project=project,
         what=f"{name} holds {result.stage} now" if result.promoted else f"{name} was not promoted to {result.stage}",
         verdict=result.verdict if held else Verdict.FAIL,
-        sentences=(_refusal(result), result.headline, _holder(result), *result.notes[:_MOST_NOTES]),
-        report=report,
+        sentences=(_refusal(result), result.headline, _holder(result), *result.notes[:MOST_NOTES]),
+        judged=rows(report) if report is not None else (),
         link=link,
     )
 
@@ -116,7 +112,7 @@ def deployment_notice(status: DeployStatus, *, project: str, what: str) -> Notic
     seen = status.seen.isoformat() if status.seen else ""
     ready = sum(replica.ready for replica in status.replicas)
     reasons = tuple(f"Replica {each.index}: {each.reason}" for each in status.replicas if each.reason)
-    return _notice(
+    return build(
         key=f"deployment:{wish.name}:{wish.created.isoformat()}:{seen}:{status.state.value}",
         event=EventKind.DEPLOYMENT,
         project=project,
@@ -124,16 +120,42 @@ def deployment_notice(status: DeployStatus, *, project: str, what: str) -> Notic
         verdict=verdict,
         sentences=(
             f"{wish.model} v{wish.number}, {ready} of {count(wish.replicas, 'replica')} ready{_limits(wish.resources)}",
-            *reasons[:_MOST_NOTES],
+            *reasons[:MOST_NOTES],
             f"Why you hear of it: {what}" if what else "",
         ),
         link=status.url,
     )
 
 
+def retrain_notice(result: RetrainResult, *, link: str) -> Notice:
+    """Of a retraining that ended: how far it came, and why no further.
+
+    Args:
+        result: its record.
+        link: where people read the report; empty where there is none.
+    """
+    gated = result.gated
+    return build(
+        key=f"retraining:{result.run}",
+        event=EventKind.RETRAINING,
+        project=result.project,
+        what=retraining.became(result),
+        verdict=retraining.verdict_of(result),
+        sentences=(
+            result.headline,
+            retraining.consequence(result),
+            *retraining.facts(result),
+            f"It was begun by {retraining.begun_by(result)}",
+            *result.notes[:MOST_NOTES],
+        ),
+        judged=judged_rows(gated.comparisons) if gated is not None else (),
+        link=link,
+    )
+
+
 def sample_notice(project: str, *, now: datetime) -> Notice:
     """To try whether a receiver can be reached. It has no verdict, so that nobody takes it for one."""
-    return _notice(
+    return build(
         key=f"sample:{project}:{now.isoformat()}",
         event=EventKind.TRIAL,
         project=project,
@@ -156,83 +178,3 @@ def _limits(resources: Resources) -> str:
 def _compared(report: Report) -> str:
     baseline, candidate = report.change.baseline.described, report.change.candidate.described
     return f"Tried {candidate} beside {baseline}" if baseline and candidate else ""
-
-
-def _notice(
-    *,
-    key: str,
-    event: EventKind,
-    project: str,
-    what: str,
-    verdict: Verdict | None,
-    sentences: Iterable[str],
-    report: Report | None = None,
-    link: str = "",
-) -> Notice:
-    """A notice of any kind: its text on one line each, with the verdict table of `report`."""
-    found = _worst_first(rows(report)) if report is not None else ()
-    headings, cells = _table(found)
-    told = [*sentences, *_notes(found), _left_out(found)]
-    return Notice(
-        key=key,
-        event=event,
-        project=one_line(project, _CELL),
-        subject=one_line(f"{project}: {what}{f' – {verdict.value}' if verdict else ''}", _SUBJECT),
-        verdict=verdict,
-        sentences=_distinct(_sentence(each) for each in told if each.strip()),
-        headings=headings,
-        rows=cells,
-        link=link,
-    )
-
-
-def _worst_first(found: Sequence[Row]) -> tuple[Row, ...]:
-    return tuple(sorted(found, key=lambda row: -row.verdict.severity if row.verdict else 0))
-
-
-def _table(found: Sequence[Row]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Headings and rows; which deployment a row is about is only said where there are several."""
-    if not found:
-        return (), ()
-    columns: dict[str, Callable[[Row], str]] = {
-        "verdict": lambda row: row.verdict.value if row.verdict else MISSING,
-        "deployment": lambda row: row.deployment,
-        "metric": lambda row: row.metric or MISSING,
-        "change": lambda row: row.change or MISSING,
-        "difference": lambda row: " ".join(filter(None, (row.difference, row.interval))) or MISSING,
-        "allowed": lambda row: row.held or MISSING,
-    }
-    if len({row.deployment for row in found}) == 1:
-        del columns["deployment"]
-    shown = tuple(tuple(one_line(cell(row), _CELL) for cell in columns.values()) for row in found[:MOST_ROWS])
-    return tuple(columns), shown
-
-
-def _notes(found: Sequence[Row]) -> tuple[str, ...]:
-    """Why the worst rows are what they are."""
-    telling = [row for row in found if row.note and row.verdict is not Verdict.PASS]
-    return tuple(f"{_about(row)}{row.note}" for row in telling[:_MOST_NOTES])
-
-
-def _about(row: Row) -> str:
-    """Of whom a note speaks; that of a broken deployment says so itself."""
-    return f"{row.deployment} {row.metric}: " if row.metric else ""
-
-
-def _left_out(found: Sequence[Row]) -> str:
-    rest = len(found) - MOST_ROWS
-    return f"{count(rest, 'more row is', 'more rows are')} in the report" if rest > 0 else ""
-
-
-def _sentence(told: str) -> str:
-    line = one_line(told, _SENTENCE)
-    return line if line.endswith((".", "…", "!", "?")) else f"{line}."
-
-
-def _distinct(sentences: Iterable[str]) -> tuple[str, ...]:
-    """Without those that an earlier one says already."""
-    kept: list[str] = []
-    for sentence in sentences:
-        if not any(sentence.rstrip(".") in earlier for earlier in kept):
-            kept.append(sentence)
-    return tuple(kept)

@@ -1,9 +1,9 @@
 """The verdict table: one row per judged metric, as text. The terminal and notices lay it out, each in its own way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seatrial.records import DeploymentReport, Report, Verdict
+from seatrial.records import Comparison, DeploymentReport, Report, Verdict
 from seatrial.wording import text
 from seatrial.wording.verdicts import failure_sentence, gates
 
@@ -31,8 +31,14 @@ def rows(report: Report) -> tuple[Row, ...]:
     return tuple(row for deployment in report.deployments for row in _rows_of(deployment))
 
 
+def judged_rows(comparisons: Sequence[Comparison]) -> tuple[Row, ...]:
+    """One row per judged metric, the worst verdict first."""
+    judged = [comparison for comparison in comparisons if comparison.verdict is not None]
+    return tuple(map(_row_of, sorted(judged, key=lambda c: -c.verdict.severity if c.verdict else 0)))
+
+
 def _rows_of(deployment: DeploymentReport) -> Iterable[Row]:
-    judged = sorted(gates(deployment), key=lambda c: -c.verdict.severity if c.verdict else 0)
+    judged = gates(deployment)
     broken = [cell for cell in deployment.cells if cell.result.failure is not None]
     if broken or not judged:
         note = failure_sentence(broken[0]) if broken else next(iter(deployment.reasons), "nothing was judged")
@@ -43,16 +49,19 @@ def _rows_of(deployment: DeploymentReport) -> Iterable[Row]:
             symbol=text.symbol(deployment.verdict),
             note=note,
         )
-    for comparison in judged:
-        figures = text.figures(comparison)
-        yield Row(
-            deployment=deployment.name,
-            metric=text.metric_name(comparison.metric, comparison.slice),
-            verdict=comparison.verdict,
-            symbol=text.symbol(comparison.verdict),
-            change=figures.change,
-            difference=figures.difference,
-            interval=figures.interval,
-            held=figures.held,
-            note=text.needs(comparison) or ("" if comparison.verdict is Verdict.PASS else comparison.reason),
-        )
+    yield from judged_rows(judged)
+
+
+def _row_of(comparison: Comparison) -> Row:
+    figures = text.figures(comparison)
+    return Row(
+        deployment=comparison.deployment,
+        metric=text.metric_name(comparison.metric, comparison.slice),
+        verdict=comparison.verdict,
+        symbol=text.symbol(comparison.verdict),
+        change=figures.change,
+        difference=figures.difference,
+        interval=figures.interval,
+        held=figures.held,
+        note=text.needs(comparison) or ("" if comparison.verdict is Verdict.PASS else comparison.reason),
+    )
