@@ -9,8 +9,19 @@ from tests.browsing import browser
 from tests.forges.gitea.server import gitea
 from tests.registry.mlflow_server import mlflow_home, mlflow_url
 from tests.registry.postgres import postgres_server, postgres_url, sql_url
+from tests.streams.kafka import kafka, mock_kafka
 
-__all__ = ["browser", "gitea", "mlflow_home", "mlflow_url", "postgres_server", "postgres_url", "sql_url"]
+__all__ = [
+    "browser",
+    "gitea",
+    "kafka",
+    "mlflow_home",
+    "mlflow_url",
+    "mock_kafka",
+    "postgres_server",
+    "postgres_url",
+    "sql_url",
+]
 NOT_IN_CI = "torch is not installed"
 
 # A loaded machine must not fail a property, so that no example has a deadline.

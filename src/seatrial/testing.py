@@ -24,6 +24,7 @@ from seatrial.adapters.forge.memory import ForgeFault, MemoryForge
 from seatrial.adapters.objects.keys import checked
 from seatrial.adapters.runtime.loopback import PortReserve
 from seatrial.adapters.store.copying import new_file, write_all
+from seatrial.adapters.stream.memory import MemoryStream
 from seatrial.adapters.traffic.memory import Answered, Asked, MemoryTraffic
 from seatrial.gateway.endpoints import Deployed, Replica, canary_of
 from seatrial.ports import Clock, Launch, Status, Store, StoredObject, Watched
@@ -70,6 +71,7 @@ __all__ = [
     "MemoryObjects",
     "MemoryRegistry",
     "MemoryStore",
+    "MemoryStream",
     "MemoryTraffic",
     "Script",
     "ScriptedMetrics",
