@@ -24,7 +24,7 @@ from seatrial.trial.run import Outcome
 from seatrial.trial.tools import Tools
 from seatrial.trial.versions import VersionTrialRequest
 from seatrial.trial.workspace import new_run
-from seatrial.workflows import durable, stories
+from seatrial.workflows import durable, retrainings, stories
 from seatrial.workflows.durable import Durable, durable_step
 from tests.report import builders
 
@@ -94,7 +94,8 @@ if __name__ == "__main__":
     if moment == "older":
         vars(durable)["STORIES"] = "0"
         moment = "before"
-    vars(stories)["durable_step"] = dying(durable_step, moment, name)
+    for told in (stories, retrainings):
+        vars(told)["durable_step"] = dying(durable_step, moment, name)
     if moment == "taken":
         vars(durable)["Durable"] = DyingDurable
     if fake == "1":

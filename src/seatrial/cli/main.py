@@ -11,6 +11,7 @@ import typer
 
 from seatrial import __version__
 from seatrial.cli import (
+    data,
     deploy,
     doctor,
     gateway,
@@ -25,6 +26,8 @@ from seatrial.cli import (
     publish,
     release,
     resume,
+    retrain,
+    schedule,
     server,
     sync,
     telemetry,
@@ -53,9 +56,12 @@ app.command("show")(history.show)
 app.command("compare")(history.compare)
 app.command("promote")(promote.promote)
 app.command("resume")(resume.resume)
+app.command("retrain")(retrain.retrain)
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(notify.app, name="notify")
 app.add_typer(models.app, name="models")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(data.app, name="data")
 app.command("deploy")(deploy.deploy)
 app.add_typer(deploy.app, name="deployments")
 app.add_typer(release.app, name="release")
@@ -114,12 +120,17 @@ def main() -> None:
 
 
 _MODELS = frozenset({"deploy", "deployments", "gateway", "notify", "promote", "release", "resume", "server", "worker"})
+_EXTRAS = {"telemetry": "telemetry", "data": "retrain", "schedule": "retrain"}
 
 
 def _extra() -> str:
     """The extra that the command on this command line needs."""
     word = "".join(sys.argv[1:2])
-    return "models" if word in _MODELS else {"telemetry": "telemetry"}.get(word, "trial")
+    return (
+        "models"
+        if word in _MODELS
+        else {"telemetry": "telemetry", "data": "retrain", "schedule": "retrain"}.get(word, "trial")
+    )
 
 
 def _explained(error: Exception) -> int:

@@ -1,4 +1,4 @@
-"""What `seatrial promote` and `seatrial resume` share: waiting for promotions, and telling what became of them."""
+"""What `promote`, `retrain` and `resume` share: waiting for workflows, and telling what became of them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,21 +17,23 @@ from seatrial.cli.output import (
 
 if TYPE_CHECKING:
     from seatrial.promotion.wish import Wish
-    from seatrial.records import PromotionResult, Report
+    from seatrial.records import PromotionResult, Report, RetrainResult, RetrainWish
     from seatrial.workflows.engine import Engine, Finish, Unfinished
 
 FAILED, BROKEN, INTERRUPTED = 1, 4, 130
 
 
 class Promoting:
-    """The promotions that one command waits for."""
+    """The promotions and retrainings that one command waits for."""
 
     def __init__(self, engine: "Engine", project: Path, form: Format) -> None:
         self._engine = engine
         self._project = project
         self._form = form
         self._answered: list[Wish] = []
+        self._loops: list[str] = []
         self._results: list[PromotionResult] = []
+        self._retrainings: list[RetrainResult] = []
         self._codes: list[int] = []
 
     @property
@@ -43,38 +45,55 @@ class Promoting:
         """Whether a promotion that was gone on with is what is asked for."""
         return any(_meaning(wish) == _meaning(other) for other in self._answered)
 
-    def go_on(self, wish: "Wish | None" = None) -> None:
-        """Go on with what processes that are gone left, and wait for the promotions among it.
+    def has_answered_retraining(self, wish: "RetrainWish") -> bool:
+        """Whether a retraining that was gone on with is what is asked for."""
+        return wish.name in self._loops
+
+    def go_on(self, wish: "Wish | None" = None, *, retraining: "RetrainWish | None" = None) -> None:
+        """Go on with what processes that are gone left, and wait for the promotions and retrainings among it.
+
+        A promotion leaves retrainings, which take their time, to those who ask for one.
 
         Args:
             wish: what is asked for beside that; a promotion of it that was left is the answer to it.
+            retraining: the same of a retraining.
         """
-        taken = self._engine.take_over()
+        taken = self._engine.take_over(lambda each: wish is None or each.retraining is None)
         for each in taken:
             self.say_goes_on(each)
         for each in taken:
-            if each.wish is None:
+            if each.wish is None and each.retraining is None:
                 continue
             finish = self.wait(each.id)
-            if wish is not None and not finish.left:
+            if wish is not None and each.wish is not None and not finish.left:
                 self._answered.append(each.wish)
+            if retraining is not None and each.retraining is not None and not finish.left:
+                self._loops.append(each.retraining.name)
             if finish.interrupted:
                 raise KeyboardInterrupt
 
     def say_goes_on(self, each: "Unfinished") -> None:
         """One line about what is gone on with."""
-        what = f"promotion of {each.about}" if each.wish else "notice"
-        name = f" (run {each.runs[-1]})" if each.runs else f": {each.about}" if each.wish is None else ""
+        if each.retraining is not None:
+            what, name = f"retraining of {each.about}", ""
+        else:
+            what = f"promotion of {each.about}" if each.wish else "notice"
+            name = f": {each.about}" if each.wish is None else ""
+        name = f" (run {each.runs[-1]})" if each.runs else name
         print_warnings([f"going on with a {what} that was cut off{name}"])
 
     def wait(self, workflow: str) -> "Finish":
-        """Wait for one promotion and tell what became of it."""
-        with progress() as watch, self._engine.watched(watch):
+        """Wait for one workflow and tell what became of it."""
+        from seatrial.cli.retraining import retrain_progress
+
+        with progress() as watch, self._engine.watched(watch, retrain_progress()):
             finish = self._engine.wait(workflow)
         self._results += finish.results
         self._codes += [_code(result) for result in finish.results]
         for result in finish.results:
             self._print(result)
+        if finish.retraining is not None:
+            self._tell_retraining(finish.retraining)
         if finish.error is not None:
             self._codes.append(_code_of_error(finish.error))
             print_error(finish.error)
@@ -88,7 +107,17 @@ class Promoting:
     def report(self) -> None:
         """The one JSON document, where that is wanted."""
         if self._form is Format.JSON:
-            print_json({"promotions": self._results, "undelivered": self._engine.lost})
+            found = {"promotions": self._results, "undelivered": self._engine.lost}
+            print_json({"retrainings": self._retrainings, **found} if self._retrainings else found)
+
+    def _tell_retraining(self, result: "RetrainResult") -> None:
+        from seatrial.cli.retraining import print_retraining
+        from seatrial.retrain.text import outcome_exit_code
+
+        self._retrainings.append(result)
+        self._codes.append(outcome_exit_code(result))
+        if self._form is Format.TEXT:
+            print_retraining(result)
 
     def _print(self, result: "PromotionResult") -> None:
         if self._form is Format.TEXT:
@@ -144,7 +173,7 @@ def _left(finish: "Finish", unfinished: "Iterable[Unfinished]", workflow: str) -
     why = (
         f"{cause.where}: {cause.what}" if cause is not None and cause.where else cause.what if cause else "told to end"
     )
-    return f"the promotion stands where it stands ({why}); go on with it: seatrial resume {name}"
+    return f"it stands where it stands ({why}); go on with it: seatrial resume {name}"
 
 
 def _meaning(wish: "Wish") -> tuple[object, ...]:

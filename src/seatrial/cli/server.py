@@ -33,9 +33,10 @@ def server(
 
     What it started runs on when it ends, in whatever way, and the next one takes it over. Promotions, releases and
     notices that were cut off it goes on with. Where the project has services, it keeps their gateway; where it has a bot,
-    it takes webhooks and tries pull requests.
+    it takes webhooks and tries pull requests; where it has loops of continuous training, it begins them when they are due.
     """
     from seatrial.cli.bot import opened_bot
+    from seatrial.cli.scheduling import opened_scheduling
     from seatrial.config import find_project
     from seatrial.deployments.notice import notice_of_change
     from seatrial.deployments.server import log, serve
@@ -69,9 +70,19 @@ def server(
         if attendant is not None:
             attendant.notify(notice)
 
-    with opened_bot(project, configured, log.info, announce) as bot, open_server(project, tell, announce) as parts:
-        attendant = None if configured is None else Attendant(project, log.info, bot=bot)
-        duties = (*parts.duties, *(() if bot is None else bot.duties), *(() if attendant is None else (attendant,)))
+    def arrived() -> None:
+        if attendant is not None:
+            attendant.wake()
+
+    with (
+        opened_bot(project, configured, log.info, announce) as bot,
+        opened_scheduling(project, configured, log.info, arrived) as loops,
+        open_server(project, tell, announce) as parts,
+    ):
+        wishes = None if loops is None else loops.scheduling
+        attendant = None if configured is None else Attendant(project, log.info, bot=bot, scheduling=wishes)
+        more = (*(() if bot is None else bot.duties), *(() if loops is None else loops.duties))
+        duties = (*parts.duties, *more, *(() if attendant is None else (attendant,)))
         serve(parts.supervisor, stop, duties=duties, stop_models=stop_models)
         if stop_models:
             parts.gateway.keeper.end()

@@ -40,7 +40,7 @@ def tell_of_trial(outcome: "Outcome", project: Path) -> None:
         from seatrial.workflows.opening import open_workflows
 
         with open_workflows(project) as engine:
-            engine.take_over(lambda each: each.wish is None)
+            engine.take_over(lambda each: each.wish is None and each.retraining is None)
             engine.notify(notice, outcome.report.run)
             settle(engine)
     except SeatrialError as error:

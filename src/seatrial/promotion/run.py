@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from seatrial.notices.compose import promotion_notice
 from seatrial.promotion import files
@@ -39,6 +40,8 @@ from seatrial.records import (
 from seatrial.trial.report import load_report
 from seatrial.trial.versions import LaidVersion, VersionTrialRequest
 from seatrial.trial.workspace import RunFolder, create_run, hold_run
+
+TRIED_ONLY: Final = "its stage is left to a release"
 
 
 def promote(wish: Wish, tools: PromotionTools, step: Step) -> tuple[PromotionResult, ...]:
@@ -219,6 +222,8 @@ class _Promotion:
             return Moved(promoted=False, refused="its trial was interrupted")
         if tried.verdict is not Verdict.PASS:
             return Moved(promoted=False)
+        if self._wish.trial_only:
+            return Moved(promoted=False, refused=TRIED_ONLY)
         move = Move(
             model=self._order.spec.model,
             number=self._number,
@@ -280,7 +285,8 @@ class _Promotion:
         result = ended.result
         link = result.url or result.report
         notice = promotion_notice(result, self._report(ended), project=self._tools.project.name, link=link)
-        return Told(notice=notice, receivers=self._tools.receivers(notice))
+        told = self._wish.trial_only and result.verdict is Verdict.PASS
+        return Told(notice=notice, receivers=() if told else self._tools.receivers(notice))
 
 
 class _Entry:

@@ -23,6 +23,7 @@ class Wish:
         commit, branch: of the project when it was asked; None where it has none.
         url: of the CI run; empty outside CI.
         out: absolute path of a further folder for the reports; empty for none.
+        trial_only: the version is tried and tagged, and the stage is left to a release; whoever asked tells people.
     """
 
     project: str
@@ -35,6 +36,7 @@ class Wish:
     branch: str | None = None
     url: str = ""
     out: str = ""
+    trial_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,10 +308,12 @@ class Collected:
 
     Attributes:
         file: Parquet of the rows, in the run's folder; beside the columns it has `_partition` and `_offset`.
-        dead_file: JSON lines of what did not parse (`partition`, `offset`, `reason`, `line`); empty where all did.
+        dead_file: JSON lines of what did not parse (`partition`, `offset`, `reason`, `line`; `encoding` is `base64` where the
+            line is no text, `length` in bytes where it is shortened); empty where all did.
         counts: `lines`, `parsed` (rows), `ignored`, `dead`, `lost` (offsets that the stream no longer had), `empty`.
         reasons: how many lines were dead for which reason, the most frequent first, 20 at most.
-        spans: what was taken, by partition; `ended_by`: `window`, `events`, `end` or `offset`.
+        spans: what was taken, by partition; `ended_by`: `window`, `events`, `end`, `offset`, or `dead lines`
+            where so many were that it was ended early.
         notes: what people should know: lost offsets, a partition that went to another member of the group.
     """
 

@@ -1,4 +1,7 @@
-"""The workflows in a process that lives long: it goes on with what others left, delivers its own notices, runs the bot's trials."""
+"""The workflows in a process that lives long.
+
+It goes on with what others left, delivers its own notices, runs the bot's trials, and begins the retrainings that are due.
+"""
 
 import threading
 from collections.abc import Callable
@@ -6,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.records import Notice, SeatrialError
+from seatrial.workflows.durable import RETRAINING
 from seatrial.workflows.engine import Engine, Finish, Unfinished
 from seatrial.workflows.opening import open_workflows
 
 if TYPE_CHECKING:
-    from seatrial.wiring import BotParts
+    from seatrial.wiring import BotParts, Scheduling
 
 LOOK_SECONDS = 10.0
+_SLICE_SECONDS = 0.5
 Say = Callable[[str], None]
 
 
@@ -24,16 +29,31 @@ class Attendant:
         say: gets a line for everything that happens.
         every: seconds between two looks for what was left.
         bot: the bot whose trials run here too, if there is one.
+        scheduling: where wishes for retrainings come in, if the project has loops.
     """
 
-    def __init__(self, project: Path, say: Say, *, every: float = LOOK_SECONDS, bot: "BotParts | None" = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        say: Say,
+        *,
+        every: float = LOOK_SECONDS,
+        bot: "BotParts | None" = None,
+        scheduling: "Scheduling | None" = None,
+    ) -> None:
         self._bot = bot
+        self._scheduling = scheduling
         self._project = project
         self._say = say
         self._every = every
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._waiting: list[Notice] = []
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """Look again soon: something new came in. From any thread."""
+        self._woken.set()
 
     def __call__(self, stop: threading.Event) -> None:
         """Attend until `stop` is set. What doesn't answer is told, and tried again at the next look."""
@@ -79,6 +99,7 @@ class Attendant:
             for each in engine.take_over():
                 self._say(f"going on with {_named(each)}, which was cut off")
                 taken.append(each)
+            taken += self._begin_retrainings(engine)
             for each in list(taken):
                 finish = engine.finish_of(each.id)
                 if finish is not None:
@@ -87,11 +108,35 @@ class Attendant:
             for undelivered in engine.lost[lost:]:
                 lost += 1
                 self._say(f"{undelivered.receiver} did not get {undelivered.subject!r}: {undelivered.reason}")
-            if stop.wait(self._every):
+            if self._pause(stop):
                 return
+
+    def _pause(self, stop: threading.Event) -> bool:
+        """Wait until it is time to look again, or something new came in; whether it is time to end."""
+        for _ in range(max(1, round(self._every / _SLICE_SECONDS))):
+            if stop.wait(min(self._every, _SLICE_SECONDS)):
+                return True
+            if self._woken.is_set():
+                self._woken.clear()
+                return False
+        return False
+
+    def _begin_retrainings(self, engine: Engine) -> list[Unfinished]:
+        """Begin what schedules, alarms, webhooks and people asked for; each wish once, however often it is taken."""
+        if self._scheduling is None:
+            return []
+        begun = []
+        for wish in self._scheduling.book.waiting_wishes():
+            workflow = engine.retrain(wish)
+            self._scheduling.book.wish_done(wish.id, self._scheduling.clock.now())
+            self._say(f"retraining {wish.name}: {wish.why}")
+            begun.append(Unfinished(id=workflow, kind=RETRAINING, about=wish.name, state="here", retraining=wish))
+        return begun
 
 
 def _named(each: Unfinished) -> str:
+    if each.retraining is not None:
+        return f"the retraining of {each.about} ({each.name})"
     return f"the promotion of {each.about} ({each.name})" if each.wish is not None else f"a notice: {each.about}"
 
 
@@ -100,6 +145,8 @@ def _ended(each: Unfinished, finish: Finish) -> str:
         return f"{_named(each)} stands where it stands: {finish.left}"
     if finish.error is not None:
         return f"{_named(each)} ended: {finish.error.what}"
+    if finish.retraining is not None:
+        return f"{_named(each)} ended: {finish.retraining.outcome}: {finish.retraining.headline}"
     outcomes = "; ".join(
         f"{result.model}@{result.number} {'holds' if result.promoted else 'was not promoted to'} {result.stage}"
         for result in finish.results

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from seatrial.promotion.step import LeftUnfinished
 from seatrial.records import Undelivered
+from seatrial.retrain import progress
+from seatrial.retrain.progress import RetrainProgress, RetrainWatcher
 from seatrial.trial.progress import Progress, Watcher, unwatched
 
 
@@ -15,13 +17,16 @@ class Board:
     Attributes:
         closing: set once this process is about to end, and what can be gone on with later is left.
         watch: told of the progress of trials; somebody may begin and end to watch while one runs.
+        watch_retraining: the same of retrainings.
     """
 
     watch: Watcher
+    watch_retraining: RetrainWatcher
 
     def __init__(self) -> None:
         self.closing = threading.Event()
         self.watch = unwatched
+        self.watch_retraining = progress.unwatched
         self._changed = threading.Condition()
         self._active: list[str] = []
         self._left: dict[str, LeftUnfinished] = {}
@@ -31,6 +36,10 @@ class Board:
     def tell(self, progress: Progress) -> None:
         """Tell whoever watches by now."""
         self.watch(progress)
+
+    def tell_retraining(self, how_far: RetrainProgress) -> None:
+        """Tell whoever watches retrainings by now."""
+        self.watch_retraining(how_far)
 
     def stop(self, workflow: str) -> threading.Event:
         """Set once the trial of a workflow shall end as after Ctrl-C."""

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -18,12 +19,12 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, St
 from seatrial.bot.checkouts import Fetched
 from seatrial.promotion.step import LeftUnfinished
 from seatrial.promotion.wish import Wish
-from seatrial.records import Notice, PermanentError, SeatrialError, TemporaryError, UsageError
+from seatrial.records import Notice, PermanentError, RetrainWish, SeatrialError, TemporaryError, UsageError
 from seatrial.workflows.database import SCHEMA, WorkflowDatabase, sqlite_pool
 
-PROMOTION, DELIVERY, TRIAL, PART = "promotion", "delivery", "trial", "part"
+PROMOTION, DELIVERY, RETRAINING, TRIAL, PART = "promotion", "delivery", "retraining", "trial", "part"
 # Of the stories: which steps there are, and in which order. What another version of them began is not gone on with.
-STORIES = "2"
+STORIES = "3"
 LIVE = ("PENDING", "ENQUEUED")
 _NAME = "seatrial"
 _TRIES = 3
@@ -38,6 +39,7 @@ ResultT = TypeVar("ResultT")
 Json = dict[str, Any]
 Promote = Callable[["Durable", str, Wish], object]
 Deliver = Callable[["Durable", str, Notice, str, str], object]
+Retrain = Callable[["Durable", str, RetrainWish], object]
 
 
 class Queues(Protocol):
@@ -65,21 +67,43 @@ class TrialTellers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tellers:
+    """What the workflows do, each in a thread of its own; every one gets the engine and the workflow's id first.
+
+    Attributes:
+        promote: gets the wish.
+        deliver: gets the notice, the receiver and the run.
+        retrain: gets the wish.
+        trials: what the bot's trials do; None where this process runs none.
+    """
+
+    promote: Promote
+    deliver: Deliver
+    retrain: Retrain
+    trials: TrialTellers | None = None
+
+
 class Durable:
     """DBOS while it runs (`open_durable`). Ids of workflows are the caller's; the same id again starts nothing."""
 
-    def __init__(self, executor: str, promote: Promote, deliver: Deliver, trials: "TrialTellers | None" = None) -> None:
+    def __init__(self, executor: str, tellers: "Tellers") -> None:
+        trials = tellers.trials
         self._shared = {} if trials is None else dict(trials.queues.sizes())
-        self._queues = {PROMOTION: f"{PROMOTION}-{executor}", DELIVERY: f"{DELIVERY}-{executor}"}
+        self._queues = {kind: f"{kind}-{executor}" for kind in (PROMOTION, DELIVERY, RETRAINING)}
         self._listening: set[str] = set()
 
         @DBOS.workflow(name=PROMOTION, max_recovery_attempts=_MOST_RECOVERIES)
         def promotion(wish: Json) -> Json:
-            return _answer(lambda: promote(self, _own_id(), msgspec.convert(wish, Wish)))
+            return _answer(lambda: tellers.promote(self, _own_id(), msgspec.convert(wish, Wish)))
 
         @DBOS.workflow(name=DELIVERY, max_recovery_attempts=_MOST_RECOVERIES)
         def delivery(notice: Json, receiver: str, run: str) -> Json:
-            return _answer(lambda: deliver(self, _own_id(), msgspec.convert(notice, Notice), receiver, run))
+            return _answer(lambda: tellers.deliver(self, _own_id(), msgspec.convert(notice, Notice), receiver, run))
+
+        @DBOS.workflow(name=RETRAINING, max_recovery_attempts=_MOST_RECOVERIES)
+        def retraining(wish: Json) -> Json:
+            return _answer(lambda: tellers.retrain(self, _own_id(), msgspec.convert(wish, RetrainWish)))
 
         @DBOS.workflow(name=TRIAL, max_recovery_attempts=_MOST_RECOVERIES)
         def trial(told: str) -> Json:
@@ -90,7 +114,8 @@ class Durable:
             compared = msgspec.convert(fetched, Fetched)
             return _answer(lambda: _there(trials).part(self, _own_id(), told, deployment, compared))
 
-        self._promotion, self._delivery, self._trial, self._part = promotion, delivery, trial, part
+        self._promotion, self._delivery, self._retraining = promotion, delivery, retraining
+        self._trial, self._part = trial, part
 
     @property
     def queues(self) -> Sequence[str]:
@@ -132,12 +157,17 @@ class Durable:
         with SetWorkflowID(workflow):
             DBOS.start_workflow(self._delivery, msgspec.to_builtins(notice), receiver, run)
 
+    def retrain(self, workflow: str, wish: RetrainWish) -> None:
+        """Start a retraining in a thread of its own."""
+        with SetWorkflowID(workflow):
+            DBOS.start_workflow(self._retraining, msgspec.to_builtins(wish))
+
     def take_over(self, workflow: str, kind: str) -> None:
         """Go on with a workflow whose process is gone, which the caller has made sure of, from its last finished step.
 
         Args:
             workflow: its id.
-            kind: `PROMOTION`, of which this process runs one after the other, or `DELIVERY`.
+            kind: `PROMOTION`, of which this process runs one after the other, `DELIVERY` or `RETRAINING`.
         """
         queue = self._queues[kind]
         if queue not in self._listening:
@@ -174,7 +204,7 @@ class Durable:
 
     def forget_queues(self, executor: str | None = None) -> None:
         """Remove the queues of this process, or of another that is gone."""
-        names = [f"{kind}-{executor}" for kind in (PROMOTION, DELIVERY)] if executor else self._listening
+        names = [f"{kind}-{executor}" for kind in (PROMOTION, DELIVERY, RETRAINING)] if executor else self._listening
         for name in names:
             DBOS.delete_queue(name)
 
@@ -184,9 +214,7 @@ def open_durable(
     database: WorkflowDatabase,
     executor: str,
     log: Path,
-    promote: Promote,
-    deliver: Deliver,
-    trials: TrialTellers | None = None,
+    tellers: Tellers,
 ) -> Iterator[Durable]:
     """Run DBOS until the block ends; whatever is under way then stays as it is, to be gone on with.
 
@@ -194,9 +222,7 @@ def open_durable(
         database: where it keeps what is done.
         executor: name of this process, like no other's.
         log: file that gets DBOS's warnings.
-        promote: what a promotion does, in a thread of its own: gets the engine, the workflow's id and the wish.
-        deliver: what a delivery does, likewise: gets the notice, the receiver and the run after those two.
-        trials: what the bot's trials do; None where this process runs none.
+        tellers: what the workflows do.
 
     Raises:
         PermanentError: the database does not answer, or there is an engine in this process already.
@@ -207,7 +233,7 @@ def open_durable(
     handler = _quiet(log)
     try:
         DBOS(config=_config(database, executor, pool))
-        durable = Durable(executor, promote, deliver, trials)
+        durable = Durable(executor, tellers)
         DBOS.listen_queues(durable.queues)
         _launch(database)
         durable.open_shared()

@@ -16,22 +16,27 @@ import msgspec
 
 from seatrial.notices.choose import receivers_of
 from seatrial.promotion.step import LeftUnfinished
-from seatrial.promotion.wish import Begun, Wish
+from seatrial.promotion.wish import Wish
 from seatrial.records import (
     Notice,
     PermanentError,
     PromotionResult,
     Report,
+    RetrainResult,
+    RetrainWish,
     RunState,
     SeatrialError,
     Undelivered,
     UsageError,
 )
+from seatrial.retrain.progress import RetrainWatcher
+from seatrial.retrain.progress import unwatched as unwatched_retraining
 from seatrial.trial.progress import Watcher, unwatched
 from seatrial.trial.report import load_report
 from seatrial.workflows.board import Board
-from seatrial.workflows.durable import DELIVERY, LIVE, PROMOTION, STORIES, Durable, error_of, result_of
+from seatrial.workflows.durable import DELIVERY, LIVE, PROMOTION, RETRAINING, STORIES, Durable, error_of, result_of
 from seatrial.workflows.executors import Executors
+from seatrial.workflows.retrainings import RetrainStories
 from seatrial.workflows.stories import Parts, Stories
 from seatrial.workflows.trials import Trials
 
@@ -55,7 +60,7 @@ class Unfinished:
         state: `here` it runs in this process, `elsewhere` in another one that lives; `left`: its process is gone, or
             something didn't answer; `foreign`: it was begun on another machine; `stranded`: by a seatrial whose steps
             are others, so that it can only be given up.
-        wish: of a promotion.
+        wish: of a promotion; `retraining` of a retraining.
         executor: the process that has it.
     """
 
@@ -66,6 +71,7 @@ class Unfinished:
     executor: str = ""
     runs: tuple[str, ...] = ()
     wish: Wish | None = None
+    retraining: RetrainWish | None = None
 
     @property
     def name(self) -> str:
@@ -75,14 +81,16 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """How a promotion ended: with results, with an error, or not at all.
+    """How a workflow ended: with results, with an error, or not at all.
 
     Attributes:
+        results: of a promotion; `retraining` of a retraining.
         left: why it stands where it stands, to be gone on with; None if it ended.
         interrupted: whether it was by Ctrl-C.
     """
 
     results: tuple[PromotionResult, ...] = ()
+    retraining: RetrainResult | None = None
     error: SeatrialError | None = None
     left: LeftUnfinished | None = None
     interrupted: bool = False
@@ -96,10 +104,18 @@ class Engine:
     """
 
     def __init__(
-        self, durable: Durable, stories: Stories, parts: Parts, board: Board, executors: Executors, executor: str
+        self,
+        durable: Durable,
+        stories: Stories,
+        retrainings: RetrainStories,
+        parts: Parts,
+        board: Board,
+        executors: Executors,
+        executor: str,
     ) -> None:
         self._durable = durable
         self._stories = stories
+        self._retrainings = retrainings
         self._parts = parts
         self._board = board
         self._executors = executors
@@ -117,6 +133,18 @@ class Engine:
         stamp = self._parts.trial.clock.now().strftime("%Y%m%d-%H%M%S")
         workflow = f"{self._parts.scope}/{stamp}-{self._executor}-{next(self._counted)}"
         self._durable.promote(workflow, wish)
+        return workflow
+
+    def retrain(self, wish: RetrainWish) -> str:
+        """Begin a retraining, unless one of the same wish was begun; the id of its workflow, to `wait` for.
+
+        Raises:
+            UsageError, PermanentError: the registry or the books can't be opened.
+        """
+        self._parts.registry()
+        self._retrainings.open()
+        workflow = f"{self._parts.scope}/retrain/{wish.id}"
+        self._durable.retrain(workflow, wish)
         return workflow
 
     def notify(self, notice: Notice, run: str = "") -> None:
@@ -139,7 +167,7 @@ class Engine:
         Raises:
             UsageError: there is none, or several.
         """
-        rows = [self._described(row) for row in self._durable.live("") if row.name in {PROMOTION, DELIVERY}]
+        rows = [self._described(row) for row in self._durable.live("") if row.name in {PROMOTION, DELIVERY, RETRAINING}]
         found = [
             each
             for each in rows
@@ -161,8 +189,10 @@ class Engine:
             UsageError, PermanentError: the registry can't be opened.
         """
         left = [each for each in self.unfinished() if each.state == "left" and wanted(each)]
-        if any(each.kind == PROMOTION for each in left):
+        if any(each.kind in {PROMOTION, RETRAINING} for each in left):
             self._parts.registry()
+        if any(each.kind == RETRAINING for each in left):
+            self._retrainings.open()
         self._executors.sweep()
         return [
             taken for name in dict.fromkeys(each.executor for each in left) for taken in self._take_from(name, left)
@@ -182,6 +212,8 @@ class Engine:
                 remedy="end it there: Ctrl-C, or SIGTERM",
             )
         self._durable.cancel(promotion.id)
+        if promotion.retraining is not None:
+            self._retrainings.give_up(promotion.runs)
         journal = self._parts.trial.journal
         for run in journal.running():
             if run.id in promotion.runs:
@@ -196,13 +228,13 @@ class Engine:
         return load_report(store.get(run.report)) if run.report and store.has(run.report) else None
 
     @contextmanager
-    def watched(self, watch: Watcher) -> Iterator[None]:
-        """Tell `watch` of the progress of the trials that run here while the block runs."""
-        self._board.watch = watch
+    def watched(self, watch: Watcher, retraining: RetrainWatcher = unwatched_retraining) -> Iterator[None]:
+        """Tell `watch` of the progress of the trials that run here, and `retraining` of retrainings, while the block runs."""
+        self._board.watch, self._board.watch_retraining = watch, retraining
         try:
             yield
         finally:
-            self._board.watch = unwatched
+            self._board.watch, self._board.watch_retraining = unwatched, unwatched_retraining
 
     def wait(self, workflow: str) -> Finish:
         """Wait for a promotion. Ctrl-C ends its trial, and with it the promotion; a second one ends the waiting."""
@@ -279,6 +311,17 @@ class Engine:
             notice = msgspec.convert(arguments[0], Notice)
             about = f"{notice.subject} to {arguments[1]}"
             return Unfinished(id=row.workflow_id, kind=DELIVERY, about=about, state=state, executor=owner)
+        if row.name == RETRAINING:
+            asked = msgspec.convert(arguments[0], RetrainWish)
+            return Unfinished(
+                id=row.workflow_id,
+                kind=RETRAINING,
+                about=asked.name,
+                state=state,
+                executor=owner,
+                runs=self._runs(row.workflow_id),
+                retraining=asked,
+            )
         wish = msgspec.convert(arguments[0], Wish)
         return Unfinished(
             id=row.workflow_id,
@@ -294,7 +337,7 @@ class Engine:
         """Whether it is a promotion of this project, by its name or its place."""
         if each.wish is not None:
             return each.wish.project == self._parts.project.name
-        return each.kind == PROMOTION and each.id.startswith(f"{self._parts.scope}/")
+        return each.kind in {PROMOTION, RETRAINING} and each.id.startswith(f"{self._parts.scope}/")
 
     def _state(self, row: "WorkflowStatus", owner: str) -> State:
         if row.app_version != STORIES:
@@ -307,7 +350,7 @@ class Engine:
 
     def _runs(self, workflow: str) -> tuple[str, ...]:
         steps = self._durable.steps(workflow)
-        return tuple(msgspec.convert(given, Begun).run for name, given in steps.items() if name.startswith("begin "))
+        return tuple(msgspec.convert(given["run"], str) for name, given in steps.items() if _begins(name))
 
 
 def _owner(row: "WorkflowStatus") -> str:
@@ -327,10 +370,17 @@ def _finish(row: "WorkflowStatus") -> Finish:
         return Finish(error=error_of(given))
     if row.name == DELIVERY:
         return Finish()
+    if row.name == RETRAINING:
+        return Finish(retraining=result_of(given, RetrainResult))
     return Finish(results=result_of(given, tuple[PromotionResult, ...]))
 
 
 def _why(row: "WorkflowStatus") -> str:
     if row.status == "CANCELLED":
-        return "the promotion was given up"
-    return f"the promotion broke: {row.error}" if row.error else f"the promotion ended as {row.status}"
+        return f"the {row.name} was given up"
+    return f"the {row.name} broke: {row.error}" if row.error else f"the {row.name} ended as {row.status}"
+
+
+def _begins(step: str) -> bool:
+    """Whether a step is the one that begins a run."""
+    return step == "begin" or step.startswith("begin ")

@@ -5,20 +5,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from seatrial.bot.tools import BotTools
 from seatrial.config import load_project
-from seatrial.registry.tools import RegistryTools
-from seatrial.wiring import open_notifier, open_registry, open_trial, registry_url
+from seatrial.wiring import open_notifier, open_registry, open_retraining, open_trial, registry_url
 from seatrial.workflows.board import Board
 from seatrial.workflows.database import WorkflowDatabase, workflow_database
 from seatrial.workflows.deliver import Patience
-from seatrial.workflows.durable import open_durable
+from seatrial.workflows.durable import Tellers, open_durable
 from seatrial.workflows.engine import Engine
 from seatrial.workflows.executors import Executors
 from seatrial.workflows.leases import Deaths, Leases
+from seatrial.workflows.retrainings import RetrainStories
 from seatrial.workflows.stories import Parts, Stories
 from seatrial.workflows.trials import Trials, TrialStories
+
+PartT = TypeVar("PartT")
 
 
 @contextmanager
@@ -56,8 +59,10 @@ def open_workflows(project: Path, *, patience: Patience | None = None, bot: BotT
         executor = stack.enter_context(executors.hold())
         log = root / "workflows.log"
         told = None if bot is None else TrialStories(bot, board)
-        durable = stack.enter_context(open_durable(place, executor, log, stories.promote, stories.deliver, told))
-        engine = Engine(durable, stories, parts, board, executors, executor)
+        retraining = RetrainStories(parts, stories, board, _once(lambda: stack.enter_context(open_retraining(project))))
+        tellers = Tellers(promote=stories.promote, deliver=stories.deliver, retrain=retraining.retrain, trials=told)
+        durable = stack.enter_context(open_durable(place, executor, log, tellers))
+        engine = Engine(durable, stories, retraining, parts, board, executors, executor)
         if told is not None:
             deaths = stack.enter_context(_deaths(place, executors, executor, engine, board))
             engine.trials = Trials(durable, told, board, deaths, executor)
@@ -89,12 +94,12 @@ def _deaths(
         leases.close()
 
 
-def _once(make: Callable[[], RegistryTools]) -> Callable[[], RegistryTools]:
+def _once(make: Callable[[], PartT]) -> Callable[[], PartT]:
     """The same each time, made by the first of all threads that asks."""
     lock = threading.Lock()
-    made: list[RegistryTools] = []
+    made: list[PartT] = []
 
-    def get() -> RegistryTools:
+    def get() -> PartT:
         with lock:
             if not made:
                 made.append(make())

@@ -1,0 +1,1 @@
+"""How the tables of the dataset book came to be what they are."""

@@ -1,0 +1,81 @@
+"""What is done with a version that passed its gate: its trial, its stage, its release; and what became of it.
+
+A trial decides about the stage where no release follows. Where one does, the stage is the release's to give: until all
+users have the version, nothing says that it is in production.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from seatrial.records import (
+    After,
+    ModelVersion,
+    PromotionResult,
+    Release,
+    ReleaseOutcome,
+    RetrainOutcome,
+    RetrainPhase,
+    Verdict,
+)
+from seatrial.retrain.steps import Begun, HandedOver, Order, ReleaseBegun
+from seatrial.retrain.tools import Handover, RetrainTools
+
+ResultT = TypeVar("ResultT")
+
+
+class Do(Protocol):
+    """Does one step of the story."""
+
+    def __call__(self, name: str, phase: RetrainPhase, work: Callable[[], ResultT], kind: type[ResultT]) -> ResultT:
+        """As the story does."""
+        ...
+
+
+def hand_over(
+    version: ModelVersion, order: Order, begun: Begun, tools: RetrainTools, do: Do, note: Callable[..., Any]
+) -> HandedOver:
+    """Have the version tried, and promoted or released, and wait for the end of that."""
+    releases = order.spec.then is After.RELEASE
+    over = Handover(
+        key=f"{begun.run}/promote",
+        version=version,
+        stage=order.stage,
+        trial_only=releases,
+        why=f"retraining {begun.run}",
+    )
+    tools.promote(over)
+    tried = do("promote", RetrainPhase.PROMOTING, lambda: tools.promoted(over), PromotionResult)
+    note(promotion=tried.run)
+    if not releases or tried.verdict is not Verdict.PASS:
+        return _promoted(tried, version)
+    begin = lambda: ReleaseBegun(release=tools.release(order.spec, version, begun.run))  # noqa: E731
+    release = do("release", RetrainPhase.RELEASING, begin, ReleaseBegun).release
+    note(release=release)
+    return do("follow", RetrainPhase.RELEASING, lambda: _released(tools.follow(release), version), HandedOver)
+
+
+def _promoted(tried: PromotionResult, version: ModelVersion) -> HandedOver:
+    if tried.promoted:
+        outcome, headline = RetrainOutcome.PROMOTED, f"{version.id} holds {tried.stage} now. {tried.headline}"
+    else:
+        outcome, headline = RetrainOutcome.NOT_PROMOTED, f"{version.id}: {tried.refused or tried.headline}"
+    verdict = tried.verdict
+    if verdict is Verdict.PASS and not tried.promoted:
+        verdict = Verdict.FAIL
+    return HandedOver(outcome=outcome, verdict=verdict, headline=headline)
+
+
+_OUTCOMES = {
+    ReleaseOutcome.PROMOTED: RetrainOutcome.RELEASED,
+    ReleaseOutcome.ABORTED: RetrainOutcome.NOT_RELEASED,
+    ReleaseOutcome.ROLLED_BACK: RetrainOutcome.ROLLED_BACK,
+}
+
+
+def _released(release: Release, version: ModelVersion) -> HandedOver:
+    outcome = _OUTCOMES[release.outcome or ReleaseOutcome.ABORTED]
+    return HandedOver(
+        outcome=outcome,
+        verdict=release.verdict or Verdict.INCONCLUSIVE,
+        headline=f"{version.id}, release {release.id}: {release.why}",
+    )
