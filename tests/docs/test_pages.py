@@ -206,9 +206,11 @@ _EXPECTED = {
     "failed.py": "m accuracy worse than allowed",
     "tests/smoke/test_api.py": "2 passed",
     "costs.py": "",
+    "rating_checks.py": "",
     "judge_once.py": "continue: the canary is warming up, 590 s to go",
     "judge_stream.py": "abort",
     "service.py": "",
+    "train_mean.py": "{'alien': 4.5, 'brazil': 3.0}",
     "verify_chain.py": "0 lines",
 }
 
@@ -219,12 +221,14 @@ def test_programs_run(block: Block, run_folder: Path, deployment: str) -> None:
     file = run_folder / block.title
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(block.text, encoding="utf-8")
-    stored = run_folder / "metrics.json"
+    stored, rated = run_folder / "metrics.json", run_folder / "ratings.csv"
+    rated.write_text("movie,rating\nalien,4\nalien,5\nbrazil,3\n")
+    told = {"SEATRIAL_DATA": str(rated), "SEATRIAL_OUTPUT": str(run_folder)}
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."] if "test_" in file.name else []
     done = subprocess.run(
         [sys.executable, *command, block.title],
         cwd=run_folder,
-        env={**os.environ, "DEPLOYED_MODEL_URL": deployment, "STORE_METRICS_PATH": str(stored)},
+        env={**os.environ, "DEPLOYED_MODEL_URL": deployment, "STORE_METRICS_PATH": str(stored), **told},
         capture_output=True,
         text=True,
         check=False,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.datasets.build import build
+from seatrial.datasets.grow import ParentMovedError
 from seatrial.datasets.segments import keep_file, write_quarantine, write_segment
 from seatrial.records import (
     Checked,
@@ -145,7 +146,14 @@ class Hands:
             return _stored(known)
         if not any(span.end > span.start for span in collected.spans.values()):
             return self._as_it_was(standing)
-        return _stored(self._tools.datasets.append(self._draft(standing, collected, checked)))
+        try:
+            return _stored(self._tools.datasets.append(self._draft(standing, collected, checked)))
+        except ParentMovedError as error:
+            raise PermanentError(
+                f"{error.what}: what was collected is in it already, or not where it was",
+                where=self._spec.name,
+                remedy="nothing was taken; begin another run",
+            ) from error
 
     def _draft(self, standing: Standing, collected: Collected, checked: Checked) -> DatasetDraft:
         spec, archive = self._spec, self._tools.archive
@@ -156,7 +164,7 @@ class Hands:
         volume = {} if checked.volume is None or refused else {VOLUME: round(checked.volume)}
         return DatasetDraft(
             dataset=spec.name,
-            parent=standing.dataset,
+            parent=self._parent(standing),
             run=self._begun.run,
             created=self._tools.trial.clock.now(),
             columns=spec.columns,
@@ -167,6 +175,12 @@ class Hands:
             counts={**collected.counts, "quarantined": checked.bad, **volume},
             note=checked.headline if refused else "",
         )
+
+    def _parent(self, standing: Standing) -> int | None:
+        """The newest version, as long as nothing was taken from the stream since this run looked: rows may be admitted."""
+        head = self._tools.datasets.head(self._spec.name)
+        same = head is not None and dict(head.offsets) == dict(standing.offsets)
+        return head.number if head is not None and same else standing.dataset
 
     def _as_it_was(self, standing: Standing) -> Stored:
         """Nothing came in."""
