@@ -9,7 +9,7 @@ from seatrial.cli.options import Form, Project
 from seatrial.cli.output import Format, print_json, print_report, print_runs, print_sentences
 
 if TYPE_CHECKING:
-    from seatrial.trial.history import PastPromotion
+    from seatrial.trial.history import PastPromotion, PastRetraining
 
 
 def runs(
@@ -35,17 +35,20 @@ def show(
     project: Project = Path(),
     form: Form = Format.TEXT,
 ) -> None:
-    """Print the report of a past trial again, also of one that crashed; of a promotion, also what became of it.
+    """Print the report of a past trial again, also of one that crashed; of a promotion or retraining, what became of it.
 
-    Exit code: as the trial's or promotion's.
+    Exit code: as the trial's, promotion's or retraining's.
     """
-    from seatrial.trial.history import past_promotion, past_report
+    from seatrial.trial.history import past_promotion, past_report, past_retraining
     from seatrial.wiring import open_trial
 
     with open_trial(project) as tools:
         promotion = past_promotion(tools, run)
         if promotion is not None:
             _show_promotion(promotion, form)
+        retraining = past_retraining(tools, run)
+        if retraining is not None:
+            _show_retraining(retraining, form)
         report = past_report(tools, run)
     if form is Format.JSON:
         print_json(report)
@@ -63,6 +66,18 @@ def _show_promotion(promotion: "PastPromotion", form: Format) -> None:
         print_promotion(promotion.result, promotion.report)
         print_sentences(promotion.lost)
     raise typer.Exit(promotion_code(promotion.result))
+
+
+def _show_retraining(retraining: "PastRetraining", form: Format) -> None:
+    from seatrial.cli.retraining import print_retraining
+    from seatrial.retrain.text import outcome_exit_code
+
+    if form is Format.JSON:
+        print_json(retraining)
+    else:
+        print_retraining(retraining.result)
+        print_sentences(retraining.lost)
+    raise typer.Exit(outcome_exit_code(retraining.result))
 
 
 def compare(

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def resume(
     run: Annotated[
-        str | None, typer.Argument(help="Id of a promotion run, or its end. [default: all that was cut off]")
+        str | None, typer.Argument(help="Id of an unfinished run, or its end. [default: all that was cut off]")
     ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show what is unfinished, and stop.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Give the run up for good instead.")] = False,
     project: Project = Path(),
     form: Form = Format.TEXT,
 ) -> None:
-    """Go on with promotions and notices that were cut off, from their last finished step.
+    """Go on with promotions, retrainings and notices that were cut off, from their last finished step.
 
-    Exit code: as of seatrial promote; 0 if nothing was cut off.
+    Exit code: as of seatrial promote or retrain; 0 if nothing was cut off.
     """
     from seatrial.cli.promoting import Promoting
     from seatrial.cli.telling import settle
@@ -63,13 +63,13 @@ def _go_on_with_all(engine: "Engine", promoting: "Promoting", form: Format) -> N
 
 
 def _go_on_with(found: "Unfinished", engine: "Engine", promoting: "Promoting") -> None:
-    """One promotion. Raises UsageError if another process runs it."""
+    """One promotion, retraining or notice. Raises UsageError if another process runs it."""
     from seatrial.records import UsageError
 
     if found.state == "stranded":
         raise UsageError(
             f"{found.name} was begun by a seatrial whose steps are others",
-            remedy=f"go on with that version, or give it up and promote again: seatrial resume {found.name} --cancel",
+            remedy=f"go on with that version, or give it up and begin again: seatrial resume {found.name} --cancel",
         )
     if found.state == "foreign":
         engine.adopt(found)

@@ -22,7 +22,7 @@ def print_retraining(result: "RetrainResult") -> None:
     from seatrial.records import Verdict
     from seatrial.retrain.text import findings_grid, gate_grid, result_lines
 
-    if result.checked is not None and result.checked.verdict is not Verdict.PASS:
+    if result.checked is not None and result.checked.verdict in {Verdict.FAIL, Verdict.ERROR}:
         print_grid(findings_grid(result.checked), "")
     if result.gated is not None:
         print_grid(gate_grid(result.gated), "")
@@ -32,7 +32,7 @@ def print_retraining(result: "RetrainResult") -> None:
 
 
 class _Lines:
-    """A line when a phase begins; within one, what is said of it at most once a second."""
+    """A line when a phase begins; within one, what is new in it at most once a second."""
 
     def __init__(self, console: "object") -> None:
         from rich.console import Console
@@ -40,7 +40,7 @@ class _Lines:
         assert isinstance(console, Console)  # noqa: S101 - for the type checker
         self._console = console
         self._lock = threading.Lock()
-        self._phase = ""
+        self._phase = self._text = ""
         self._spoken = float("-inf")
 
     def __call__(self, progress: "RetrainProgress") -> None:
@@ -49,8 +49,11 @@ class _Lines:
 
         now = time.monotonic()
         with self._lock:
-            if progress.phase == self._phase and now - self._spoken < 1.0:
+            known = progress.phase == self._phase
+            if known and (progress.text in {"", self._text} or now - self._spoken < 1.0):
                 return
-            self._phase, self._spoken = progress.phase, now
+            self._phase, self._text = progress.phase, progress.text
+            if progress.text:
+                self._spoken = now
         text = f"{progress.name}: {progress.phase.value} {progress.text}".rstrip()
         self._console.print(text[:200], markup=False, highlight=False, soft_wrap=True)

@@ -13,8 +13,11 @@ from seatrial.cli.options import Project
 from seatrial.cli.output import Format, print_json
 
 if TYPE_CHECKING:
+    from seatrial.cli.scheduling import SchedulingParts
+    from seatrial.deployments.server import Duty
     from seatrial.deployments.systemd import UnitFacts
     from seatrial.records import DeployState, DeployStatus, Notice
+    from seatrial.wiring import BotParts
 
 
 def server(
@@ -40,16 +43,11 @@ def server(
     from seatrial.config import find_project
     from seatrial.deployments.notice import notice_of_change
     from seatrial.deployments.server import log, serve
-    from seatrial.deployments.systemd import unit_file
     from seatrial.wiring import open_server
     from seatrial.workflows.attend import Attendant
 
     if systemd:
-        facts = _unit_facts(project)
-        if form is Format.JSON:
-            print_json({"name": facts.name, "unit": unit_file(facts)})
-        else:
-            typer.echo(unit_file(facts), nl=False)
+        _print_unit(project, form)
         return
     set_up_log(form)
     stop = threading.Event()
@@ -81,11 +79,25 @@ def server(
     ):
         wishes = None if loops is None else loops.scheduling
         attendant = None if configured is None else Attendant(project, log.info, bot=bot, scheduling=wishes)
-        more = (*(() if bot is None else bot.duties), *(() if loops is None else loops.duties))
-        duties = (*parts.duties, *more, *(() if attendant is None else (attendant,)))
+        own = () if attendant is None else (attendant,)
+        duties = (*parts.duties, *_duties_of(bot), *_duties_of(loops), *own)
         serve(parts.supervisor, stop, duties=duties, stop_models=stop_models)
         if stop_models:
             parts.gateway.keeper.end()
+
+
+def _duties_of(part: "BotParts | SchedulingParts | None") -> "tuple[Duty, ...]":
+    return () if part is None else part.duties
+
+
+def _print_unit(project: Path, form: Format) -> None:
+    from seatrial.deployments.systemd import unit_file
+
+    facts = _unit_facts(project)
+    if form is Format.JSON:
+        print_json({"name": facts.name, "unit": unit_file(facts)})
+    else:
+        typer.echo(unit_file(facts), nl=False)
 
 
 def _unit_facts(project: Path) -> "UnitFacts":

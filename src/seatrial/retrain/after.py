@@ -7,6 +7,7 @@ users have the version, nothing says that it is in production.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from seatrial.promotion.run import CUT_SHORT
 from seatrial.records import (
     After,
     ModelVersion,
@@ -55,6 +56,9 @@ def hand_over(
 
 
 def _promoted(tried: PromotionResult, version: ModelVersion) -> HandedOver:
+    if tried.refused == CUT_SHORT:
+        headline = f"{version.id} is registered; {CUT_SHORT}"
+        return HandedOver(outcome=RetrainOutcome.INTERRUPTED, verdict=Verdict.INCONCLUSIVE, headline=headline)
     if tried.promoted:
         outcome, headline = RetrainOutcome.PROMOTED, f"{version.id} holds {tried.stage} now. {tried.headline}"
     else:

@@ -111,7 +111,7 @@ def too_many_dead(collected: Collected, most_dead: float) -> str:
         return ""
     most = f"; most often: {collected.reasons[0][0]}" if collected.reasons else ""
     return (
-        f"{dead:,} of {count(own, 'line')} did not parse ({dead / own:.1%}; {most_dead:.3g} of them may): "
+        f"{dead:,} of {count(own, 'line')} did not parse ({dead / own:.1%}; at most {most_dead:.1%} may): "
         f"nothing was taken from the stream{most}"
     )
 

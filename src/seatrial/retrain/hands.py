@@ -91,7 +91,7 @@ class Hands:
             self._say(RetrainPhase.WAITING, f"for run {holder} of {self._spec.model}")
             self._tools.wait(CLAIM_SECONDS)
             if self._tools.interrupted():
-                return Claimed(held_by=holder)
+                raise PermanentError(INTERRUPTED)
 
     def look(self) -> Standing:
         """What there is: the newest dataset version, and who holds the stage."""
@@ -266,14 +266,23 @@ class Hands:
 
     def conclude(self, result: RetrainResult) -> RetrainResult:
         """Write the report, give the model free, and take away what was only on the way."""
-        from seatrial.retrain.report import write_report  # noqa: PLC0415
-
         (self.folder / "dataset.parquet").unlink(missing_ok=True)
         shutil.rmtree(self.folder / "versions", ignore_errors=True)
-        final = replace(result, page=str(self.folder / "report.html"))
-        write_report(final, self.folder)
+        final = self._reported(result)
         self._tools.book.put(final)
         self._tools.book.release(self._spec.model, self._begun.run)
+        return final
+
+    def _reported(self, result: RetrainResult) -> RetrainResult:
+        """The result with its report. What can't be written changes nothing of the run: it is noted."""
+        from seatrial.retrain.report import write_report  # noqa: PLC0415
+
+        final = replace(result, page=str(self.folder / "report.html"))
+        try:
+            write_report(final, self.folder)
+        except Exception as error:  # noqa: BLE001 - what became of the model is true without a page, and has to be said
+            note = f"its report could not be written: {type(error).__name__}: {error}"
+            return replace(result, notes=(*result.notes, " ".join(note.split())))
         return final
 
     def _dataset(self, stored: Stored) -> Path:

@@ -23,6 +23,7 @@ from seatrial.records import (
     RetrainWish,
     SeatrialError,
     SplitResult,
+    TemporaryError,
     Trained,
     UsageError,
     Verdict,
@@ -33,6 +34,7 @@ from seatrial.retrain.entry import Entry
 from seatrial.retrain.guard import INTERRUPTED, guarded
 from seatrial.retrain.hands import Hands
 from seatrial.retrain.notice import word
+from seatrial.retrain.progress import RetrainProgress
 from seatrial.retrain.steps import Begun, Claimed, HandedOver, Order, Registered, Standing, Stored, Told
 from seatrial.retrain.tools import RetrainTools
 from seatrial.trial.workspace import hold_run
@@ -109,6 +111,8 @@ class _Retraining:
     def _as_far_as_it_comes(self) -> _End:
         try:
             return self._claimed() or self._collected_and_trained()
+        except TemporaryError:
+            raise
         except SeatrialError as error:
             return self._broken(error)
 
@@ -128,7 +132,7 @@ class _Retraining:
         self._note(collected=collected)
         why = too_many_dead(collected, self._order.spec.parser.most_dead)
         if why:
-            return _End(outcome=RetrainOutcome.STOPPED, headline=f"{why}; nothing was taken", verdict=Verdict.FAIL)
+            return _End(outcome=RetrainOutcome.STOPPED, headline=why, verdict=Verdict.FAIL)
         checked = self._do("check", RetrainPhase.CHECKING, lambda: self._hands.check(collected), Checked)
         self._note(checked=checked)
         stored = self._stored(standing, collected, checked)
@@ -176,7 +180,13 @@ class _Retraining:
     def _do(self, name: str, phase: RetrainPhase, work: Callable[[], ResultT], kind: type[ResultT]) -> ResultT:
         """One step, unless somebody has ended the run."""
         self._note(phase=phase)
-        return self._step(name, lambda: guarded(work, name, self._tools, self._hands.folder), kind)
+        progress = RetrainProgress(run=self._begun.run, name=self._order.spec.name, phase=phase)
+
+        def worked() -> ResultT:
+            self._tools.watch(progress)
+            return guarded(work, name, self._tools, self._hands.folder)
+
+        return self._step(name, worked, kind)
 
     def _note(self, **found: Any) -> None:  # noqa: ANN401 - fields of the record
         """Add to what is known of the run, for everybody who looks at it."""
@@ -191,17 +201,17 @@ class _Retraining:
 
     def _conclude(self, end: _End) -> Told:
         """Give the model free, write the report, and say what is so."""
-        result = self._hands.conclude(
-            replace(
-                self._so_far,
-                phase=RetrainPhase.ENDED,
-                outcome=end.outcome,
-                verdict=end.verdict,
-                headline=end.headline,
-                ended=self._tools.trial.clock.now(),
-            )
+        return word(self._hands.conclude(self._ended(end)), self._tools)
+
+    def _ended(self, end: _End) -> RetrainResult:
+        return replace(
+            self._so_far,
+            phase=RetrainPhase.ENDED,
+            outcome=end.outcome,
+            verdict=end.verdict,
+            headline=end.headline,
+            ended=self._tools.trial.clock.now(),
         )
-        return word(result, self._tools)
 
     @contextmanager
     def _entered(self) -> Iterator[Entry]:
@@ -210,7 +220,12 @@ class _Retraining:
         self._tools.book.put(self._so_far)
         try:
             yield entry
+        except TemporaryError:  # it is left unfinished, and gone on with
+            raise
         except Exception as error:
             entry.fail(error)
+            headline = " ".join(f"{type(error).__name__}: {error}".split())
+            end = _End(outcome=RetrainOutcome.BROKEN, headline=headline, verdict=Verdict.ERROR)
+            self._tools.book.put(self._ended(end))
             self._tools.book.release(self._order.spec.model, self._begun.run)
             raise

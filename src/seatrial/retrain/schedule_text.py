@@ -98,7 +98,7 @@ def loops_grid(loops: Sequence[LoopStatus], *, now: datetime, served: bool) -> G
         headings=("loop", "schedule", "next", "last run", "outcome", "state", "events"),
         rows=tuple(_row(loop, now) for loop in loops),
         right=frozenset({"events"}),
-        unwrapped=frozenset({"loop", "schedule", "next", "last run"}),
+        unwrapped=frozenset({"loop", "schedule", "next", "last run", "outcome", "state", "events"}),
         below=(
             *(f"{loop.name} also begins {also}" for loop in loops if (also := _beside(loop))),
             *(f"{loop.name}: {loop.note}" for loop in loops if loop.note),

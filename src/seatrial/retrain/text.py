@@ -41,13 +41,19 @@ def result_lines(result: RetrainResult) -> tuple[str, ...]:
         f"Run {result.run} of {result.name}, begun by {retraining.begun_by(result)}.",
         *(f"{each}." for each in retraining.facts(result)),
         *(f"{each}." for each in trained_words(result.trained)),
-        f"{retraining.became(result)}.",
+        _sentence(retraining.became(result)),
         f"{retraining.consequence(result)}." if retraining.consequence(result) else "",
         f"Trial and promotion: run {result.promotion}." if result.promotion else "",
         f"Release: {result.release}." if result.release else "",
         *(_notes(result)),
     )
     return tuple(each for each in told if each)
+
+
+def _sentence(words: str) -> str:
+    """With the first letter as sentences have it, unless that is a model's name."""
+    begins = words.startswith(("a ", "nothing "))
+    return f"{words[:1].upper()}{words[1:]}." if begins else f"{words}."
 
 
 def _notes(result: RetrainResult) -> tuple[str, ...]:

@@ -177,7 +177,7 @@ def test_too_many_dead_lines_are_said(stream: MemoryStream, collecting: Collecti
     found = collecting(most_dead=0.03)
     assert "" == too_many_dead(found, 0.03)
     assert (
-        "3 of 100 lines did not parse (3.0%; 0.02 of them may): nothing was taken from the stream; "
+        "3 of 100 lines did not parse (3.0%; at most 2.0% may): nothing was taken from the stream; "
         "most often: the line has fewer than 3 parts"
     ) == too_many_dead(found, 0.02)
 

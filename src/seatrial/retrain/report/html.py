@@ -16,6 +16,14 @@ from seatrial.wording import retraining
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
+_ENDED: Final = {
+    "window": ", when its window was over",
+    "events": ", with as many lines as were wanted",
+    "end": ", up to what was there when it began",
+    "offset": ", up to the offsets that were asked for",
+    "dead lines": ", early: too many lines did not parse",
+}
+
 
 def render_html(result: RetrainResult) -> str:
     """The report as one HTML page."""
@@ -29,6 +37,7 @@ def render_html(result: RetrainResult) -> str:
             verdict=retraining.verdict_of(result),
             stages=stages(result),
             log=log_link(result),
+            ended=_ENDED.get(result.collected.ended_by, "") if result.collected is not None else "",
         )
     )
 
