@@ -42,6 +42,7 @@ from seatrial.trial.versions import LaidVersion, VersionTrialRequest
 from seatrial.trial.workspace import RunFolder, create_run, hold_run
 
 TRIED_ONLY: Final = "its stage is left to a release"
+CUT_SHORT: Final = "its trial was interrupted"
 
 
 def promote(wish: Wish, tools: PromotionTools, step: Step) -> tuple[PromotionResult, ...]:
@@ -219,7 +220,7 @@ class _Promotion:
     def _move(self, begun: Begun, tried: Tried) -> Moved:
         """Hand the stage over, if it passed."""
         if tried.interrupted:
-            return Moved(promoted=False, refused="its trial was interrupted")
+            return Moved(promoted=False, refused=CUT_SHORT)
         if tried.verdict is not Verdict.PASS:
             return Moved(promoted=False)
         if self._wish.trial_only:

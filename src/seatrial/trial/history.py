@@ -17,6 +17,7 @@ from seatrial.records import (
     Project,
     PromotionResult,
     Report,
+    RetrainResult,
     Role,
     Run,
     RunKind,
@@ -37,6 +38,7 @@ from seatrial.trial.workspace import RunFolder
 
 RecordT = TypeVar("RecordT")
 Event = tuple[datetime, str, dict[str, Any]]
+_AGAIN = {RunKind.PROMOTION: "promote it again", RunKind.RETRAINING: "seatrial retrain begins another"}
 
 
 def list_runs(tools: Tools, limit: int) -> list[Run]:
@@ -46,15 +48,15 @@ def list_runs(tools: Tools, limit: int) -> list[Run]:
 
 
 def _as_it_stands(run: Run) -> Run:
-    """A promotion whose process is gone stays open in the journal, to be gone on with, but runs no more."""
-    if run.kind is RunKind.PROMOTION and run.state is RunState.RUNNING and RunFolder(Path(run.folder)).is_abandoned():
+    """A promotion or retraining whose process is gone stays open in the journal, to be gone on with, but runs no more."""
+    if run.kind in _AGAIN and run.state is RunState.RUNNING and RunFolder(Path(run.folder)).is_abandoned():
         return replace(run, state=RunState.ABANDONED)
     return run
 
 
 def notes_on(tools: Tools, runs: Sequence[Run]) -> list[str]:
     """What the list of runs doesn't show of these: which can be gone on with, and which notices never arrived."""
-    open_ = [run.id for run in runs if run.kind is RunKind.PROMOTION and run.state is RunState.ABANDONED]
+    open_ = [run.id for run in runs if run.kind in _AGAIN and run.state is RunState.ABANDONED]
     lost = tools.journal.kept(Undelivered.__name__, [run.id for run in runs])
     return [
         *(f"{run} was cut off; go on with it: seatrial resume {run}" for run in open_),
@@ -85,17 +87,48 @@ def past_promotion(tools: Tools, name: str) -> PastPromotion | None:
     if run.kind is not RunKind.PROMOTION:
         return None
     result = _last(tools.journal.events(run.id), PromotionResult)
-    if result is not None:
-        report = load_report(tools.store.get(run.report)) if run.report and tools.store.has(run.report) else None
-        lost = tools.journal.kept(Undelivered.__name__, [run.id])
-        return PastPromotion(
-            result=result, report=report, lost=tuple(_lost(msgspec.convert(body, Undelivered)) for _, body in lost)
-        )
+    if result is None:
+        raise _without_result(run)
+    report = load_report(tools.store.get(run.report)) if run.report and tools.store.has(run.report) else None
+    return PastPromotion(result=result, report=report, lost=_lost_of(tools, run))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRetraining:
+    """A retraining that ended."""
+
+    result: RetrainResult
+    lost: tuple[str, ...] = ()
+
+
+def past_retraining(tools: Tools, name: str) -> PastRetraining | None:
+    """What became of a retraining; None if the run is none.
+
+    Raises:
+        UsageError: there is no such run, or it has not ended.
+    """
+    run = _as_it_stands(tools.journal.find(name))
+    if run.kind is not RunKind.RETRAINING:
+        return None
+    result = _last(tools.journal.events(run.id), RetrainResult)
+    if result is None:
+        raise _without_result(run)
+    return PastRetraining(result=result, lost=_lost_of(tools, run))
+
+
+def _lost_of(tools: Tools, run: Run) -> tuple[str, ...]:
+    lost = tools.journal.kept(Undelivered.__name__, [run.id])
+    return tuple(_lost(msgspec.convert(body, Undelivered)) for _, body in lost)
+
+
+def _without_result(run: Run) -> UsageError:
+    """Why there is nothing to show of a promotion or retraining."""
     if run.state is RunState.RUNNING:
-        raise UsageError(f"run {run.id} is still going", remedy="wait for it to end")
+        return UsageError(f"run {run.id} is still going", remedy="wait for it to end")
     if run.state is RunState.ABANDONED:
-        raise UsageError(f"run {run.id} was cut off", remedy=f"seatrial resume {run.id} goes on with it")
-    raise UsageError(f"run {run.id} came to no result: {run.headline or 'it was given up'}", remedy="promote it again")
+        return UsageError(f"run {run.id} was cut off", remedy=f"seatrial resume {run.id} goes on with it")
+    why = run.headline or "it was given up"
+    return UsageError(f"run {run.id} came to no result: {why}", remedy=_AGAIN[run.kind])
 
 
 def past_report(tools: Tools, name: str) -> Report:

@@ -36,7 +36,7 @@ from seatrial.trial.report import load_report
 from seatrial.workflows.board import Board
 from seatrial.workflows.durable import DELIVERY, LIVE, PROMOTION, RETRAINING, STORIES, Durable, error_of, result_of
 from seatrial.workflows.executors import Executors
-from seatrial.workflows.retrainings import RetrainStories
+from seatrial.workflows.retrainings import GIVEN_UP, RetrainStories
 from seatrial.workflows.stories import Parts, Stories
 from seatrial.workflows.trials import Trials
 
@@ -212,12 +212,12 @@ class Engine:
                 remedy="end it there: Ctrl-C, or SIGTERM",
             )
         self._durable.cancel(promotion.id)
-        if promotion.retraining is not None:
+        if promotion.kind == RETRAINING:
             self._retrainings.give_up(promotion.runs)
         journal = self._parts.trial.journal
         for run in journal.running():
             if run.id in promotion.runs:
-                journal.end(replace(run, headline="given up"), RunState.INTERRUPTED)
+                journal.end(replace(run, headline=GIVEN_UP), RunState.INTERRUPTED)
 
     def report_of(self, result: PromotionResult) -> Report | None:
         """The report of the trial in a promotion; None where it came to none, or where it is on another machine."""
@@ -305,7 +305,8 @@ class Engine:
         owner = _owner(row)
         state = self._state(row, owner)
         if state == "stranded":
-            return Unfinished(id=row.workflow_id, kind=row.name, about="", state=state, executor=owner)
+            runs = self._runs(row.workflow_id)
+            return Unfinished(id=row.workflow_id, kind=row.name, about="", state=state, executor=owner, runs=runs)
         arguments = row.input["args"] if row.input else ()
         if row.name == DELIVERY:
             notice = msgspec.convert(arguments[0], Notice)
@@ -349,8 +350,9 @@ class Engine:
         return "elsewhere" if self._executors.lives(owner) else "left"
 
     def _runs(self, workflow: str) -> tuple[str, ...]:
-        steps = self._durable.steps(workflow)
-        return tuple(msgspec.convert(given["run"], str) for name, given in steps.items() if _begins(name))
+        """Those that it has begun; steps of another seatrial may tell none."""
+        begun = (given for name, given in self._durable.steps(workflow).items() if _begins(name))
+        return tuple(str(given["run"]) for given in begun if isinstance(given, dict) and "run" in given)
 
 
 def _owner(row: "WorkflowStatus") -> str:

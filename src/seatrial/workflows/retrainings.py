@@ -6,13 +6,24 @@ any other, and its id follows from the retraining's, so that it is begun once.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from seatrial.notices.choose import receivers_of
 from seatrial.promotion.step import LeftUnfinished
 from seatrial.promotion.wish import Wish
-from seatrial.records import PermanentError, PromotionResult, Release, RetrainResult, RetrainWish, TemporaryError
+from seatrial.records import (
+    PermanentError,
+    PromotionResult,
+    Release,
+    RetrainOutcome,
+    RetrainPhase,
+    RetrainResult,
+    RetrainWish,
+    TemporaryError,
+    Verdict,
+)
 from seatrial.retrain.run import retrain
 from seatrial.retrain.tools import Handover, RetrainTools
 from seatrial.workflows.board import Board
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 1.0
 _FOLLOW_SECONDS = 2.0
 _MARK = 4
+GIVEN_UP = "given up"
 
 
 class RetrainStories:
@@ -48,10 +60,21 @@ class RetrainStories:
         self._means()
 
     def give_up(self, runs: tuple[str, ...]) -> None:
-        """Give the models free that these runs have, and which somebody gave up."""
-        book = self._means().book
+        """End these runs, which nobody goes on with, and give their models free."""
+        book, now = self._means().book, self._parts.trial.clock.now()
         for run in runs:
             found = book.result(run)
+            if found is not None and found.outcome is None:
+                book.put(
+                    replace(
+                        found,
+                        phase=RetrainPhase.ENDED,
+                        outcome=RetrainOutcome.INTERRUPTED,
+                        verdict=Verdict.INCONCLUSIVE,
+                        headline=GIVEN_UP,
+                        ended=now,
+                    )
+                )
             if found is not None:
                 book.release(found.model, run)
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from seatrial.records import DataCheckSpec
 from seatrial.retrain.check.batch import Batch, Problem
-from seatrial.retrain.check.loading import load
 from seatrial.retrain.check.types import iso
 from seatrial.retrain.rows import ROW, micros
 from seatrial.telemetry.log import name
+from seatrial.trial.own import load_own
 from seatrial.wording.text import duration
 
 SCHEMA: Final = "schema"
@@ -39,7 +39,7 @@ def check_project(batch: Batch, named: str, project: Path) -> tuple[Problem, ...
     """
     from seatrial.retrain.check.schema import ProjectSchema  # noqa: PLC0415 - as above
 
-    schema = ProjectSchema(load(named, project, where="data.checks.pandera"), named)
+    schema = ProjectSchema(load_own(named, project, what="the schema", where="data.checks.pandera"), named)
     together = []
     for failure in schema.failures(batch.columns, *batch.together()):
         problem = Problem(check=SCHEMA, column=failure.column, words=failure.words)

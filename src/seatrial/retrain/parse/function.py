@@ -1,15 +1,13 @@
 """Lines that a function of the project reads."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seatrial.records import UsageError
 from seatrial.retrain.parse.extracted import Extracted
 from seatrial.retrain.parse.parsed import Fault
+from seatrial.trial.own import load_own
 from seatrial.wording.text import one_line
 
 LineFunction = Callable[[str], Any]
@@ -76,25 +74,7 @@ def load_line_function(name: str, project: Path) -> LineFunction:
     Raises:
         UsageError: there is none.
     """
-    module, _, attribute = name.rpartition(":")
-    try:
-        with _importable(project):
-            found: LineFunction = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise UsageError(
-            f"the parser's function {name!r} can't be loaded: {error}",
-            where="parse.function",
-            remedy="name it module:function, with the module in the project's folder",
-        ) from error
+    found = load_own(name, project, what="the parser's function", where="parse.function")
     if not callable(found):
         raise UsageError(f"{name!r} is not a function", where="parse.function", remedy="name a function")
     return found
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))

@@ -1,13 +1,12 @@
 """Functions that compute a metric: scikit-learn's by name, or the project's own `module:function`."""
 
 import importlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from seatrial.records import MetricSpec, UsageError
+from seatrial.trial.own import load_own
 
 Function = Callable[[Any, Any], float]
 
@@ -42,25 +41,9 @@ def _of_sklearn(name: str, spec: MetricSpec) -> Function:
 
 
 def _of_project(module: str, attribute: str, spec: MetricSpec, folder: Path) -> Callable[..., float]:
-    try:
-        with _importable(folder):
-            found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise UsageError(
-            f"the metric's function {spec.function!r} can't be loaded: {error}",
-            where=f"metrics.{spec.name}",
-            remedy="name it module:function, with the module in the project's folder",
-        ) from error
+    where = f"metrics.{spec.name}"
+    found = load_own(f"{module}:{attribute}", folder, what="the metric's function", where=where)
     if not callable(found):
-        raise UsageError(f"{spec.function!r} is not a function", where=f"metrics.{spec.name}", remedy="name a function")
+        raise UsageError(f"{spec.function!r} is not a function", where=where, remedy="name a function")
     checked: Callable[..., float] = found
     return checked
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
