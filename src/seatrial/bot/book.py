@@ -13,11 +13,10 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from seatrial.books import SqlBook, open_book
 from seatrial.bot.tables import CELLS, DELIVERIES, REVISION, SCHEMA, TRIALS
-from seatrial.database import open_database
-from seatrial.records import BotTrial, CellProgress, Hook, TemporaryError, UsageError
+from seatrial.records import BotTrial, CellProgress, Hook, UsageError
 
 FILE: Final = "bot.db"
 _CELLS = msgspec.json.Decoder(tuple[CellProgress, ...])
@@ -38,14 +37,14 @@ class Delivery:
     digest: str = ""
 
 
-class BotBook:
+class BotBook(SqlBook):
     """The bot's deliveries and trials (`open_bot_book`). Safe to use from many threads and processes.
 
     Every method raises TemporaryError if the database does not answer.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        super().__init__(engine, "database")
         # Made once: to word it takes longer than to do it.
         self._take = self._insert(DELIVERIES).on_conflict_do_nothing().returning(DELIVERIES.c.delivery)
 
@@ -195,26 +194,6 @@ class BotBook:
             connection.execute(DELIVERIES.update().where(dealt).values(body="", note=""))
         return [_TRIAL.decode(body) for body in bodies]
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
-
-    def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with _in_our_words(self._engine), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._reading() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            connection.commit()
-
     @contextmanager
     def _changing(self) -> Iterator[sa.Connection]:
         """A transaction in which nobody else changes trials, and which shows in `revision`."""
@@ -235,19 +214,7 @@ def open_bot_book(root: Path, url: str | None) -> BotBook:
         UsageError: it is newer than this seatrial.
         PermanentError: the database does not answer.
     """
-    if url is not None and url.startswith("postgres"):
-        return BotBook(open_database(url, SCHEMA))
-    file = root / FILE
-    file.touch(mode=0o600)
-    engine = open_database(f"sqlite:///{file}", SCHEMA)
-    # What a forge was told to be taken is on the disk, whatever happens to the machine's power.
-    sa.event.listen(engine, "connect", _careful)
-    engine.dispose()
-    return BotBook(engine)
-
-
-def _careful(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    connection.execute("PRAGMA synchronous=FULL")
+    return BotBook(open_book(root / FILE, url, SCHEMA))
 
 
 def _locked(connection: sa.Connection, trial: str) -> BotTrial:
@@ -286,16 +253,3 @@ def _trial_row(trial: BotTrial) -> dict[str, Any]:
 def _moment(at: datetime) -> str:
     """Text that sorts as time does."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-@contextmanager
-def _in_our_words(engine: sa.Engine) -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.OperationalError as error:
-        said = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
-        raise TemporaryError(
-            f"the bot's database does not answer: {said}",
-            where=engine.url.render_as_string(hide_password=True),
-            remedy="try again in a moment",
-        ) from error

@@ -5,8 +5,7 @@ a stream is in here: the offsets of the newest version are where the next collec
 disk before anybody is told that it is there.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,10 +14,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from seatrial.database import open_database
+from seatrial.books import SqlBook, open_book
 from seatrial.datasets.grow import ParentMovedError, next_version
 from seatrial.datasets.tables import BODIES, SCHEMA, VERSIONS
-from seatrial.records import DatasetDraft, DatasetVersion, PermanentError, Segment, TemporaryError, UsageError
+from seatrial.records import DatasetDraft, DatasetVersion, PermanentError, Segment, UsageError
 
 FILE: Final = "retrain.db"
 _VERSION = msgspec.json.Decoder(DatasetVersion)
@@ -37,14 +36,14 @@ class Ancestor(NamedTuple):
     note: str
 
 
-class DatasetBook:
+class DatasetBook(SqlBook):
     """Versions of datasets (`open_dataset_book`). Safe to use from many threads and processes.
 
     Every method raises TemporaryError if the database does not answer.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        super().__init__(engine, "database")
 
     def append(self, draft: DatasetDraft) -> DatasetVersion:
         """Append a version; it is on the disk when this returns.
@@ -149,10 +148,6 @@ class DatasetBook:
             for number, digest, created, run, rows_, added_, note in rows
         ]
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
-
     def _entered(self, connection: sa.Connection, version: DatasetVersion) -> DatasetVersion:
         """Enter a version; gives the one of its run, and changes nothing, if that was entered in this very moment."""
         is_sqlite = self._engine.dialect.name == "sqlite"
@@ -167,19 +162,6 @@ class DatasetBook:
             raise _overtaken(version)
         return made
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with _in_our_words(self._engine), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._reading() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            connection.commit()
-
 
 def open_dataset_book(root: Path, url: str | None) -> DatasetBook:
     """The book, made or migrated where needed.
@@ -193,17 +175,7 @@ def open_dataset_book(root: Path, url: str | None) -> DatasetBook:
         UsageError: it is newer than this seatrial.
         PermanentError: the database does not answer.
     """
-    if url is not None and url.startswith("postgres"):
-        return DatasetBook(open_database(url, SCHEMA))
-    engine = open_database(f"sqlite:///{root / FILE}", SCHEMA)
-    # What the stream is told to be taken is on the disk, whatever happens to the machine's power.
-    sa.event.listen(engine, "connect", _careful)
-    engine.dispose()
-    return DatasetBook(engine)
-
-
-def _careful(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    connection.execute("PRAGMA synchronous=FULL")
+    return DatasetBook(open_book(root / FILE, url, SCHEMA))
 
 
 def _head(connection: sa.Connection, dataset: str) -> DatasetVersion | None:
@@ -280,16 +252,3 @@ def _text(at: datetime | None) -> str | None:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-@contextmanager
-def _in_our_words(engine: sa.Engine) -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.OperationalError as error:
-        said = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
-        raise TemporaryError(
-            f"the dataset book does not answer: {said}",
-            where=engine.url.render_as_string(hide_password=True),
-            remedy="try again in a moment",
-        ) from error

@@ -4,23 +4,20 @@ SQLite (`.seatrial/retrain.db`, where datasets are too) for one machine; the reg
 several. Many processes write: schedulers and webhooks enter wishes, runs tell how far they are, people pause.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from seatrial.database import open_database
+from seatrial.books import SqlBook, open_book
 from seatrial.records import (
     CronSpec,
     RetrainResult,
     RetrainWish,
     ScheduleState,
-    TemporaryError,
 )
 from seatrial.retrain.book_rows import cron_row, is_as_seen, moment, result_row, state_of
 from seatrial.retrain.tables import CLAIMS, RESULTS, SCHEDULES, SCHEMA, WISHES
@@ -30,14 +27,14 @@ _RESULT = msgspec.json.Decoder(RetrainResult)
 _WISH = msgspec.json.Decoder(RetrainWish)
 
 
-class RetrainBook:
+class RetrainBook(SqlBook):
     """The retrainings of a project (`open_retrain_book`). Safe to use from many threads and processes.
 
     Every method raises TemporaryError if the database does not answer.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        super().__init__(engine, "database")
 
     # who has a model
 
@@ -205,10 +202,6 @@ class RetrainBook:
         with self._reading() as connection:
             connection.execute(sa.select(1)).scalar()
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
-
     def _add(self, connection: sa.Connection, wish: RetrainWish) -> bool:
         body = msgspec.json.encode(wish).decode()
         insert = self._insert(WISHES).values(id=wish.id, name=wish.name, body=body, run="")
@@ -220,22 +213,6 @@ class RetrainBook:
         connection.execute(insert.on_conflict_do_nothing())
         query = sa.select(SCHEDULES).where(SCHEDULES.c.name == name).with_for_update()
         return state_of(connection.execute(query).one())
-
-    def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with _in_our_words(self._engine), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._reading() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            connection.commit()
 
 
 def open_retrain_book(root: Path, url: str | None) -> RetrainBook:
@@ -250,19 +227,7 @@ def open_retrain_book(root: Path, url: str | None) -> RetrainBook:
         UsageError: it is newer than this seatrial.
         PermanentError: the database does not answer.
     """
-    if url is not None and url.startswith("postgres"):
-        return RetrainBook(open_database(url, SCHEMA))
-    file = root / FILE
-    file.touch(mode=0o600)
-    engine = open_database(f"sqlite:///{file}", SCHEMA)
-    # Who sent a webhook was told that it is taken, whatever happens to the machine's power.
-    sa.event.listen(engine, "connect", _careful)
-    engine.dispose()
-    return RetrainBook(engine)
-
-
-def _careful(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    connection.execute("PRAGMA synchronous=FULL")
+    return RetrainBook(open_book(root / FILE, url, SCHEMA))
 
 
 def _fired(connection: sa.Connection, wish: RetrainWish) -> None:
@@ -270,16 +235,3 @@ def _fired(connection: sa.Connection, wish: RetrainWish) -> None:
     asked = moment(wish.asked)
     later = sa.or_(SCHEDULES.c.last_fired.is_(None), SCHEDULES.c.last_fired < asked)
     connection.execute(SCHEDULES.update().where(SCHEDULES.c.name == wish.name, later).values(last_fired=asked))
-
-
-@contextmanager
-def _in_our_words(engine: sa.Engine) -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.OperationalError as error:
-        said = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
-        raise TemporaryError(
-            f"the retrainings' database does not answer: {said}",
-            where=engine.url.render_as_string(hide_password=True),
-            remedy="try again in a moment",
-        ) from error
