@@ -21,7 +21,7 @@ class SqlBook:
 
     Args:
         engine: of `open_book`.
-        name: for messages: `bot's book`.
+        name: for messages: `the bot's database`.
     """
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
@@ -44,7 +44,7 @@ class SqlBook:
         except sa.exc.OperationalError as error:
             said = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
             raise TemporaryError(
-                f"the {self._name} does not answer: {said}",
+                f"{self._name} does not answer: {said}",
                 where=self._engine.url.render_as_string(hide_password=True),
                 remedy="try again in a moment",
             ) from error

@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -94,6 +94,7 @@ class Mails:
         refusal: what it answers to every recipient in place of taking the mail.
         logins: who has logged in.
         encrypted: of each mail, whether it came over TLS.
+        look: asked whenever a mail comes; `seen`: what it said then, of each mail.
     """
 
     port: int = 0
@@ -102,6 +103,8 @@ class Mails:
     refusal: str = ""
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+    look: Callable[[], object] = lambda: None
+    seen: list[object] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -118,6 +121,7 @@ class Mails:
         """Keep a mail."""
         content = envelope.content or b""
         raw = content if isinstance(content, bytes) else content.encode()
+        self.seen.append(self.look())
         self.messages.append(email.message_from_bytes(raw, policy=email.policy.default))
         self.recipients.append(list(envelope.rcpt_tos))
         self.encrypted.append(session.ssl is not None)

@@ -1,14 +1,14 @@
 """Real projects with a loop of continuous training over a folder of events; their model is the mean of each movie."""
 
+import csv
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from seatrial.datasets.book import open_dataset_book
+from seatrial.datasets.build import FileForm, build
 from seatrial.records import DatasetVersion, ModelVersion, RetrainResult
-from seatrial.retrain.book import open_retrain_book
-from seatrial.wiring import open_registry
+from seatrial.wiring import open_datasets, open_registry, open_retraining
 from tests.workflows.projects import Project, make
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -76,19 +76,23 @@ class Loop(Project):
 
     def versions(self) -> list[DatasetVersion]:
         """Of the dataset, oldest first."""
-        book = open_dataset_book(self.folder / ".seatrial", None)
-        try:
-            return list(book.versions("ratings"))[::-1]
-        finally:
-            book.close()
+        with self.opened(), open_retraining(self.folder) as means:
+            return list(means.datasets.versions("ratings"))[::-1]
+
+    def users(self) -> list[int]:
+        """Of all rows of the newest version, in order: with `numbered` lines, which of them it has."""
+        newest = self.versions()[-1]
+        with self.opened(), open_datasets(self.folder) as tools:
+            segments = tools.book.segments("ratings", newest.number)
+            target = self.folder.parent / "built.csv"
+            build(segments, tools.files, target, columns=newest.columns, form=FileForm.CSV)
+        with target.open(newline="") as file:
+            return sorted(int(row["user"]) for row in csv.DictReader(file))
 
     def results(self) -> list[RetrainResult]:
         """Of all runs, oldest first."""
-        book = open_retrain_book(self.folder / ".seatrial", None)
-        try:
-            return list(book.results(name="ratings"))[::-1]
-        finally:
-            book.close()
+        with self.opened(), open_retraining(self.folder) as means:
+            return list(means.book.results(name="ratings"))[::-1]
 
     def models(self) -> list[ModelVersion]:
         """The registered versions, oldest first."""
@@ -98,9 +102,11 @@ class Loop(Project):
             return list(tools.registry.versions("small"))[::-1]
 
 
-def make_loop(folder: Path, *, then: str = "promote", stream: str = "events", more: str = "", config: str = "") -> Loop:
-    """A committed project with a loop, and no events yet."""
-    made = make(folder, config=f"{config}{LOOP.format(then=then, stream=stream, more=more)}")
+def make_loop(
+    folder: Path, *, then: str = "promote", stream: str = "events", more: str = "", config: str = "", **environ: str
+) -> Loop:
+    """A committed project with a loop, and no events yet; `environ` is what its commands have beside the test's own."""
+    made = make(folder, config=f"{config}{LOOP.format(then=then, stream=stream, more=more)}", **environ)
     loop = Loop(made.small, made.environ)
     loop.small.write("train.py", TRAIN)
     loop.small.write("predict.py", PREDICT)
@@ -121,4 +127,13 @@ def ratings(count: int, *, seed: int = 0, begin: datetime = BEGAN, broken: int =
         lines.insert(rng.randrange(len(lines) + 1), f"2026-11-01T00:00:00,{index},GET /rate/oops")
     for index in range(watched):
         lines.insert(rng.randrange(len(lines) + 1), f"2026-11-01T00:00:00,7,GET /data/m/movie/{index}.mpg")
+    return lines
+
+
+def numbered(first: int, last: int) -> list[str]:
+    """Lines of users first to last, one each: whether a line is there, and how often, can be told by its user."""
+    lines = []
+    for user in range(first, last + 1):
+        at = (BEGAN + timedelta(seconds=17 * user)).strftime("%Y-%m-%dT%H:%M:%S")
+        lines.append(f"{at},{user},GET /rate/movie+{user % 8}={1 + user % 8 // 2}")
     return lines

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -101,16 +101,27 @@ class Project:
         )
         return [sys.executable, *program, *words, "--project", str(self.folder)]
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
-        """Start a command of seatrial's."""
-        return subprocess.Popen(
-            self.command(*words, **more),
-            cwd=ROOT,
-            env={**os.environ, "SEATRIAL_ACTOR": "ada@example.org", **self.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *words: str, log: Path | None = None, **more: Any) -> subprocess.Popen[str]:
+        """Start a command of seatrial's; with `log` its standard error goes there, to be read while it runs."""
+        with ExitStack() as stack:
+            return subprocess.Popen(
+                self.command(*words, **more),
+                cwd=ROOT,
+                env={**os.environ, "SEATRIAL_ACTOR": "ada@example.org", **self.environ},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if log is None else stack.enter_context(log.open("w")),
+                text=True,
+            )
+
+    @contextmanager
+    def running(self, *words: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
+        """Start a command; what is left of it at the end of the block is killed."""
+        process = self.start(*words, **more)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
     def run(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run a command of seatrial's to its end."""

@@ -44,7 +44,7 @@ class BotBook(SqlBook):
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine, "database")
+        super().__init__(engine, "the bot's database")
         # Made once: to word it takes longer than to do it.
         self._take = self._insert(DELIVERIES).on_conflict_do_nothing().returning(DELIVERIES.c.delivery)
 

@@ -43,7 +43,7 @@ class DatasetBook(SqlBook):
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine, "database")
+        super().__init__(engine, "the dataset book")
 
     def append(self, draft: DatasetDraft) -> DatasetVersion:
         """Append a version; it is on the disk when this returns.

@@ -34,7 +34,7 @@ class RetrainBook(SqlBook):
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine, "database")
+        super().__init__(engine, "the retrainings' database")
 
     # who has a model
 
