@@ -311,3 +311,17 @@ def test_a_book_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         book.enter(wish())
     with pytest.raises(TemporaryError, match="retrainings' database does not answer"):
         book.check()
+
+
+def test_a_wish_has_one_run_however_many_servers_begin_one(sql_url: str, tmp_path: Path) -> None:
+    """The first has it, also when it asks again, and before or after it is said that the wish is done."""
+    with book_at(sql_url, tmp_path) as book:
+        book.enter(wish("a"))
+        book.enter(wish("b"))
+        book.wish_done("b", LATER)
+        for ident in ("a", "b"):
+            assert ["r-1", "r-1", "r-1"] == [book.begun_for(ident, run, LATER) for run in ("r-1", "r-2", "r-1")]
+            book.wish_done(ident, LATER)
+            assert "r-1" == book.run_of(ident)
+        assert [] == book.waiting_wishes()
+        assert book.begun_for("by hand", "r-1", LATER) is None

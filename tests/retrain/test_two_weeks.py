@@ -51,10 +51,10 @@ RATE = 0.2
 """Events a second."""
 BAD, WORSE = 3, 5
 """Which of the seven finds a worthless batch, and which trains a worse model."""
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
-def told_at_once(_name: str, work: Callable[[], T], _kind: type[T]) -> T:
+def told_at_once(name: str, work: Callable[[], ResultT], kind: type[ResultT]) -> ResultT:  # noqa: ARG001 - as a step
     """A step of a story that nobody interrupts."""
     return work()
 

@@ -26,9 +26,21 @@ with open(os.environ["SEATRIAL_DATA"], newline="") as file:
 means = {movie: value / number for movie, (value, number) in sorted(sums.items())}
 bias = float(Path("bias.txt").read_text()) if Path("bias.txt").exists() else 0.0
 finds = Path("finds.txt").read_text().strip() if Path("finds.txt").exists() else "pass"
-model = {"means": means, "mean": total / rows, "bias": bias, "finds": finds}
+model = {"means": means, "mean": total / rows, "bias": bias, "finds": finds, "waits": Path("waits").exists()}
 Path(os.environ["SEATRIAL_OUTPUT"], "model.json").write_text(json.dumps(model))
 print("trained on", rows, "rows")
+'''
+HELD = '''\
+"""Waits with a helper of its own as long as it is held, and then trains."""
+import os, subprocess, sys, time
+from pathlib import Path
+
+if Path("hold").exists():
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as helper:
+        Path("held").write_text(f"{os.getpid()} {helper.pid}\\n")
+        while Path("hold").exists():
+            time.sleep(0.05)
+        helper.kill()
 '''
 PREDICT = '''\
 """What the model says of each row."""
@@ -94,6 +106,33 @@ class Loop(Project):
         with self.opened(), open_retraining(self.folder) as means:
             return list(means.book.results(name="ratings"))[::-1]
 
+    def ended(self) -> list[RetrainResult]:
+        """Of runs that have ended, oldest first."""
+        return [result for result in self.results() if result.outcome is not None]
+
+    def busy(self) -> bool:
+        """Whether a run has the model, or is about to."""
+        with self.opened(), open_retraining(self.folder) as means:
+            return means.book.busy("ratings", "small")
+
+    def hold(self) -> None:
+        """Have trainings wait until they are let go."""
+        self.small.write("train.py", f"{HELD}\n{TRAIN}")
+        self.small.write("hold", "")
+
+    def held(self) -> list[int]:
+        """The processes of the training that waits, once there is one; the next time it will be another one."""
+        path = self.folder / "held"
+        if not path.exists() or not path.read_text().endswith("\n"):
+            return []
+        found = [int(process) for process in path.read_text().split()]
+        path.unlink()
+        return found
+
+    def let_go(self) -> None:
+        """Have trainings wait no more."""
+        (self.folder / "hold").unlink()
+
     def models(self) -> list[ModelVersion]:
         """The registered versions, oldest first."""
         with self.opened(), open_registry(self.folder) as tools:
@@ -106,7 +145,7 @@ def make_loop(
     folder: Path, *, then: str = "promote", stream: str = "events", more: str = "", config: str = "", **environ: str
 ) -> Loop:
     """A committed project with a loop, and no events yet; `environ` is what its commands have beside the test's own."""
-    made = make(folder, config=f"{config}{LOOP.format(then=then, stream=stream, more=more)}", **environ)
+    made = make(folder, config=f"{config}{LOOP.format(then=then, stream=stream, more=more)}", requests=40, **environ)
     loop = Loop(made.small, made.environ)
     loop.small.write("train.py", TRAIN)
     loop.small.write("predict.py", PREDICT)

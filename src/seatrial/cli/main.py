@@ -120,17 +120,13 @@ def main() -> None:
 
 
 _MODELS = frozenset({"deploy", "deployments", "gateway", "notify", "promote", "release", "resume", "server", "worker"})
-_EXTRAS = {"telemetry": "telemetry", "data": "retrain", "schedule": "retrain"}
+_EXTRAS = {"telemetry": "telemetry", "data": "retrain", "retrain": "retrain", "schedule": "retrain"}
 
 
 def _extra() -> str:
     """The extra that the command on this command line needs."""
     word = "".join(sys.argv[1:2])
-    return (
-        "models"
-        if word in _MODELS
-        else {"telemetry": "telemetry", "data": "retrain", "schedule": "retrain"}.get(word, "trial")
-    )
+    return "models" if word in _MODELS else _EXTRAS.get(word, "trial")
 
 
 def _explained(error: Exception) -> int:

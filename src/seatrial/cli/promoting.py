@@ -168,12 +168,13 @@ def _outcome(result: "PromotionResult", *, told: bool) -> str:
 
 
 def _left(finish: "Finish", unfinished: "Iterable[Unfinished]", workflow: str) -> str:
-    name = next((each.name for each in unfinished if each.id == workflow), workflow)
+    found = next((each for each in unfinished if each.id == workflow), None)
+    name, what = (workflow, "it") if found is None else (found.name, f"the {found.kind}")
     cause = finish.left.cause if finish.left is not None else None
     why = (
         f"{cause.where}: {cause.what}" if cause is not None and cause.where else cause.what if cause else "told to end"
     )
-    return f"it stands where it stands ({why}); go on with it: seatrial resume {name}"
+    return f"{what} stands where it stands ({why}); go on with it: seatrial resume {name}"
 
 
 def _meaning(wish: "Wish") -> tuple[object, ...]:

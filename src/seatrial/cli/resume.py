@@ -73,7 +73,7 @@ def _go_on_with(found: "Unfinished", engine: "Engine", promoting: "Promoting") -
         )
     if found.state == "foreign":
         engine.adopt(found)
-    elif not engine.take_over(lambda each: each.id == found.id):
+    elif not engine.take_over(lambda each: each.id == found.id or each.id.startswith(found.handed_over)):
         raise UsageError(
             f"{found.name} runs in another process",
             where=found.about,

@@ -7,15 +7,19 @@ users have the version, nothing says that it is in production.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from seatrial.config.registering import promotion_of
 from seatrial.promotion.run import CUT_SHORT
 from seatrial.records import (
     After,
     ModelVersion,
+    Project,
     PromotionResult,
     Release,
     ReleaseOutcome,
     RetrainOutcome,
     RetrainPhase,
+    RetrainSpec,
+    UsageError,
     Verdict,
 )
 from seatrial.retrain.steps import Begun, HandedOver, Order, ReleaseBegun
@@ -30,6 +34,33 @@ class Do(Protocol):
     def __call__(self, name: str, phase: RetrainPhase, work: Callable[[], ResultT], kind: type[ResultT]) -> ResultT:
         """As the story does."""
         ...
+
+
+def check_ways(spec: RetrainSpec, project: Project) -> None:
+    """Whether the configuration says how a version is tried and where it is released to, before anything is collected.
+
+    Raises:
+        UsageError: it doesn't.
+    """
+    if spec.then is After.REGISTER:
+        return
+    promotion_of(spec.model, project)
+    if spec.then is After.RELEASE:
+        _check_service(spec, project)
+
+
+def _check_service(spec: RetrainSpec, project: Project) -> None:
+    found = [service.name for service in project.services if service.model == spec.model]
+    if (spec.service in found) if spec.service else len(found) == 1:
+        return
+    serve = "serves" if len(found) == 1 else "serve"
+    told = f"{', '.join(found)} {serve} {spec.model}" if found else f"no service serves {spec.model}"
+    where = f"seatrial.yaml: retrain.{spec.name}"
+    raise UsageError(
+        f"where a version is released to isn't clear: {told}",
+        where=f"{where}.service" if found else where,
+        remedy="name one of them" if found else "describe it under services, or end with then: promote",
+    )
 
 
 def hand_over(
@@ -81,5 +112,5 @@ def _released(release: Release, version: ModelVersion) -> HandedOver:
     return HandedOver(
         outcome=outcome,
         verdict=release.verdict or Verdict.INCONCLUSIVE,
-        headline=f"{version.id}, release {release.id}: {release.why}",
+        headline="; ".join((f"{version.id}, release {release.id}: {release.why}", *release.notes)),
     )

@@ -124,6 +124,16 @@ class RetrainBook(SqlBook):
         with self._writing() as connection:
             connection.execute(query.values(done=moment(at), run=run))
 
+    def begun_for(self, wish: str, run: str, at: datetime) -> str | None:
+        """The run that is the one for a wish: `run`, unless another was first; None for a wish that was never entered.
+
+        Two servers that share this book may both begin a run for a wish that they see at the same moment.
+        """
+        query = WISHES.update().where(WISHES.c.id == wish, WISHES.c.run == "")
+        with self._writing() as connection:
+            connection.execute(query.values(done=sa.func.coalesce(WISHES.c.done, moment(at)), run=run))
+            return connection.execute(sa.select(WISHES.c.run).where(WISHES.c.id == wish)).scalar()
+
     def run_of(self, wish: str) -> str | None:
         """The run that was begun for a wish: None while it waits or if nobody knows it, empty where it needed none."""
         query = sa.select(WISHES.c.run).where(WISHES.c.id == wish, WISHES.c.done.is_not(None))

@@ -81,6 +81,9 @@ class Hands:
 
     def claim(self) -> Claimed:
         """Have the model for this run alone, or say who has it; waits where the wish or the loop says so."""
+        twin = self._tools.book.begun_for(self._wish.id, self._begun.run, self._tools.trial.clock.now())
+        if twin not in {None, self._begun.run}:
+            return Claimed(held_by=str(twin))
         patient = (self._wish.if_running or self._spec.if_running) == "wait"
         while True:
             holder = self._tools.book.claim(self._spec.model, self._begun.run, self._tools.trial.clock.now())

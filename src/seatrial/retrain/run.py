@@ -28,7 +28,7 @@ from seatrial.records import (
     UsageError,
     Verdict,
 )
-from seatrial.retrain.after import hand_over
+from seatrial.retrain.after import check_ways, hand_over
 from seatrial.retrain.collect import too_many_dead
 from seatrial.retrain.entry import Entry
 from seatrial.retrain.guard import INTERRUPTED, guarded
@@ -55,7 +55,11 @@ def retrain(wish: RetrainWish, tools: RetrainTools, step: Step) -> RetrainResult
 
 
 def choose(wish: RetrainWish, tools: RetrainTools) -> Order:
-    """The loop that is meant. Raises UsageError that lists the known ones."""
+    """The loop that is meant.
+
+    Raises:
+        UsageError: there is none of that name, or nothing says how its versions are tried or where they are released to.
+    """
     known = {spec.name: spec for spec in tools.project.retrainings}
     if wish.name not in known:
         raise UsageError(
@@ -64,6 +68,7 @@ def choose(wish: RetrainWish, tools: RetrainTools) -> Order:
             remedy=f"there are {', '.join(known)}" if known else "describe one under retrain",
         )
     spec = known[wish.name]
+    check_ways(spec, tools.project)
     rules = tools.registry.rules
     stage = rules.get(spec.stage) if spec.stage else rules.final
     return Order(spec=spec, stage=stage.name)

@@ -29,7 +29,8 @@ class RetrainMeans:
         files: the same as files of this machine.
         stream: opens a stream as the configuration has it.
         begin_release: begins the release of a version for a run, unless it was begun; gives its id.
-        release_ended: a release, once it has ended.
+        release_ended: a release, once it has ended. Raises TemporaryError where nobody turns it.
+        ensure_server: sees to it that the project's server, which turns releases, runs. Raises TemporaryError if it can't.
     """
 
     book: "RetrainBook"
@@ -40,6 +41,7 @@ class RetrainMeans:
     stream: "Callable[[StreamSpec], Stream]"
     begin_release: "Callable[[RetrainSpec, ModelVersion, str], str]"
     release_ended: "Callable[[str], Release | None]"
+    ensure_server: "Callable[[], None]"
 
 
 @contextmanager
@@ -73,6 +75,7 @@ def open_retraining(project: Path) -> "Iterator[RetrainMeans]":
             stream=lambda spec: open_stream(spec, project.resolve(), os.environ),
             begin_release=lambda spec, version, run: _begin_release(project, spec, version, run),
             release_ended=lambda release: _release_ended(project, release),
+            ensure_server=lambda: _ensure_server(project),
         )
 
 
@@ -93,13 +96,33 @@ def _begin_release(project: Path, spec: "RetrainSpec", version: "ModelVersion", 
                 registry.registry.fetch(version, place)
             asked = Asked(service=service, spec=desk.specs.get(service.name) or ReleaseSpec(), version=version, who=who)
             begun = begin(asked, book=desk.book, fleet=desk.fleet, clock=desk.clock, mark=desk.mark()).id
-        desk.ensure_server()
-        return begun
+    _ensure_server(project)
+    return begun
 
 
 def _release_ended(project: Path, release: str) -> "Release | None":
-    from seatrial.records import ReleasePhase
+    from seatrial.records import ReleasePhase, TemporaryError
 
     with open_releases(project) as desk:
+        # The server first: what it did by then is in the book.
+        server = desk.server()
         found = desk.book.get(release)
-    return found if found.phase is ReleasePhase.ENDED else None
+    if found.phase is ReleasePhase.ENDED:
+        return found
+    if server is None:
+        raise TemporaryError(
+            "the project's server has ended, and with it nobody turns releases",
+            where=release,
+            remedy="seatrial server goes on with them; the end of .seatrial/server.log says why it ended",
+        )
+    return None
+
+
+def _ensure_server(project: Path) -> None:
+    from seatrial.records import PermanentError, TemporaryError
+
+    with open_releases(project) as desk:
+        try:
+            desk.ensure_server()
+        except PermanentError as error:  # what was begun is not lost, and goes on once one runs
+            raise TemporaryError(error.what, where=error.where, remedy=error.remedy) from error

@@ -5,6 +5,7 @@ It goes on with what others left, delivers its own notices, runs the bot's trial
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,12 +100,13 @@ class Attendant:
             for each in engine.take_over():
                 self._say(f"going on with {_named(each)}, which was cut off")
                 taken.append(each)
-            taken += self._begin_retrainings(engine)
+            known = {each.id for each in taken}
+            taken += [each for each in self._begin_retrainings(engine) if each.id not in known]
             for each in list(taken):
                 finish = engine.finish_of(each.id)
                 if finish is not None:
                     taken.remove(each)
-                    self._say(_ended(each, finish))
+                    self._say(_ended(_known_now(each, engine), finish))
             for undelivered in engine.lost[lost:]:
                 lost += 1
                 self._say(f"{undelivered.receiver} did not get {undelivered.subject!r}: {undelivered.reason}")
@@ -134,9 +136,14 @@ class Attendant:
         return begun
 
 
+def _known_now(each: Unfinished, engine: Engine) -> Unfinished:
+    """The same with the runs that it has begun by now."""
+    return replace(each, runs=engine.runs_of(each.id))
+
+
 def _named(each: Unfinished) -> str:
     if each.retraining is not None:
-        return f"the retraining of {each.about} ({each.name})"
+        return f"the retraining of {each.about}{f' ({each.name})' if each.runs else ''}"
     return f"the promotion of {each.about} ({each.name})" if each.wish is not None else f"a notice: {each.about}"
 
 

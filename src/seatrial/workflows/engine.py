@@ -78,6 +78,12 @@ class Unfinished:
         """What `seatrial resume` knows it by: its latest run, or its id while it has none."""
         return self.runs[-1] if self.runs else self.id
 
+    @property
+    def handed_over(self) -> tuple[str, ...]:
+        """How the ids of the workflows begin that a retraining handed its version over to."""
+        scope = self.id.partition("/")[0]
+        return tuple(f"{scope}/{run}/" for run in self.runs) if self.kind == RETRAINING else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
@@ -161,6 +167,11 @@ class Engine:
         """What has not ended, of this project on this machine, the oldest first."""
         return [self._described(row) for row in self._durable.live(f"{self._parts.scope}/")]
 
+    def runs_of(self, workflow: str) -> tuple[str, ...]:
+        """Ids of the runs that a workflow has begun, in order; steps of another seatrial may tell none."""
+        begun = (given for name, given in self._durable.steps(workflow).items() if _begins(name))
+        return tuple(str(given["run"]) for given in begun if isinstance(given, dict) and "run" in given)
+
     def find(self, run: str) -> Unfinished:
         """The unfinished promotion with this run (or one that ends so), also if it is another machine's.
 
@@ -199,9 +210,15 @@ class Engine:
         ]
 
     def adopt(self, promotion: Unfinished) -> None:
-        """Go on with a promotion that another machine began and, as the caller says, no longer runs."""
+        """Go on with a promotion that another machine began and, as the caller says, no longer runs.
+
+        Or with a retraining, and with what it handed its version over to.
+        """
         self._parts.registry()
-        self._durable.take_over(promotion.id, promotion.kind)
+        if promotion.kind == RETRAINING:
+            self._retrainings.open()
+        for each in (promotion, *self._handed_over(promotion)):
+            self._durable.take_over(each.id, each.kind)
 
     def cancel(self, promotion: Unfinished) -> None:
         """Give up a promotion for good. Raises UsageError if a living process runs it."""
@@ -211,6 +228,8 @@ class Engine:
                 where=promotion.about,
                 remedy="end it there: Ctrl-C, or SIGTERM",
             )
+        for each in self._handed_over(promotion):
+            self.cancel(each)
         self._durable.cancel(promotion.id)
         if promotion.kind == RETRAINING:
             self._retrainings.give_up(promotion.runs)
@@ -273,6 +292,10 @@ class Engine:
         """Leave what runs here to whoever takes it over: trials are ended, and are begun again then."""
         self._board.close(_CLOSING_SECONDS)
 
+    def _handed_over(self, retraining: Unfinished) -> list[Unfinished]:
+        """What a retraining handed its version over to, and has not ended."""
+        return [self._described(row) for prefix in retraining.handed_over for row in self._durable.live(prefix)]
+
     def _take_from(self, executor: str, left: Sequence[Unfinished]) -> list[Unfinished]:
         """Take over what a process left, if it is certain that it is gone; nobody else does at the same time."""
         own = [each for each in left if each.executor == executor]
@@ -305,7 +328,7 @@ class Engine:
         owner = _owner(row)
         state = self._state(row, owner)
         if state == "stranded":
-            runs = self._runs(row.workflow_id)
+            runs = self.runs_of(row.workflow_id)
             return Unfinished(id=row.workflow_id, kind=row.name, about="", state=state, executor=owner, runs=runs)
         arguments = row.input["args"] if row.input else ()
         if row.name == DELIVERY:
@@ -320,7 +343,7 @@ class Engine:
                 about=asked.name,
                 state=state,
                 executor=owner,
-                runs=self._runs(row.workflow_id),
+                runs=self.runs_of(row.workflow_id),
                 retraining=asked,
             )
         wish = msgspec.convert(arguments[0], Wish)
@@ -330,14 +353,16 @@ class Engine:
             about=wish.model if wish.version is None else f"{wish.model}@{wish.version}",
             state=state,
             executor=owner,
-            runs=self._runs(row.workflow_id),
+            runs=self.runs_of(row.workflow_id),
             wish=wish,
         )
 
     def _is_own(self, each: Unfinished) -> bool:
-        """Whether it is a promotion of this project, by its name or its place."""
+        """Whether it is a promotion or retraining of this project, by its name or its place."""
         if each.wish is not None:
             return each.wish.project == self._parts.project.name
+        if each.retraining is not None and each.state == "foreign":
+            return self._retrainings.knows(each.runs)
         return each.kind in {PROMOTION, RETRAINING} and each.id.startswith(f"{self._parts.scope}/")
 
     def _state(self, row: "WorkflowStatus", owner: str) -> State:
@@ -348,11 +373,6 @@ class Engine:
         if owner == self._executor:
             return "left" if self._board.left(row.workflow_id) else "here"
         return "elsewhere" if self._executors.lives(owner) else "left"
-
-    def _runs(self, workflow: str) -> tuple[str, ...]:
-        """Those that it has begun; steps of another seatrial may tell none."""
-        begun = (given for name, given in self._durable.steps(workflow).items() if _begins(name))
-        return tuple(str(given["run"]) for given in begun if isinstance(given, dict) and "run" in given)
 
 
 def _owner(row: "WorkflowStatus") -> str:

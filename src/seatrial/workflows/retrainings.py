@@ -59,6 +59,11 @@ class RetrainStories:
         """Open the books, so that what is wrong with them is said before anything begins."""
         self._means()
 
+    def knows(self, runs: tuple[str, ...]) -> bool:
+        """Whether one of these runs is of this project, on whatever machine."""
+        found = [self._means().book.result(run) for run in runs]
+        return any(result is not None and result.project == self._parts.project.name for result in found)
+
     def give_up(self, runs: tuple[str, ...]) -> None:
         """End these runs, which nobody goes on with, and give their models free."""
         book, now = self._means().book, self._parts.trial.clock.now()
@@ -99,7 +104,7 @@ class RetrainStories:
             trial=self._parts.trial,
             environ=means.environ,
             stream=means.stream,
-            promote=partial(self._promote, durable, wish),
+            promote=partial(self._promote, durable, workflow, wish),
             promoted=partial(self._promoted, durable, workflow),
             release=means.begin_release,
             follow=partial(self._follow, workflow),
@@ -113,10 +118,10 @@ class RetrainStories:
             watch=self._board.tell_retraining,
         )
 
-    def _promote(self, durable: Durable, wish: RetrainWish, over: Handover) -> None:
+    def _promote(self, durable: Durable, workflow: str, wish: RetrainWish, over: Handover) -> None:
         """Begin the promotion, as a workflow of its own."""
         durable.promote(
-            self._child(over),
+            _child(workflow, over),
             Wish(
                 project=self._parts.project.name,
                 model=over.version.model,
@@ -130,12 +135,9 @@ class RetrainStories:
             ),
         )
 
-    def _child(self, over: Handover) -> str:
-        return f"{self._parts.scope}/{over.key}"
-
     def _promoted(self, durable: Durable, workflow: str, over: Handover) -> PromotionResult:
         """Wait for its end. Whoever interrupts the retraining interrupts it."""
-        child = self._child(over)
+        child = _child(workflow, over)
         while True:
             found = durable.found([child]).get(child)
             if found is not None and found.status not in LIVE:
@@ -153,11 +155,18 @@ class RetrainStories:
 
     def _follow(self, workflow: str, release: str) -> Release:
         """Wait for the end of a release, which is the server's. Whoever interrupts that only ends the waiting."""
-        while (found := self._means().release_ended(release)) is None:
+        means = self._means()
+        means.ensure_server()
+        while True:
+            try:
+                found = means.release_ended(release)
+            except TemporaryError as error:
+                raise LeftUnfinished(error) from error
+            if found is not None:
+                return found
             if self._board.stop(workflow).is_set():
                 raise LeftUnfinished
             self._wait(_FOLLOW_SECONDS)
-        return found
 
     def _leave(self) -> None:
         if self._board.closing.is_set():
@@ -166,3 +175,8 @@ class RetrainStories:
     def _wait(self, seconds: float) -> None:
         if self._board.closing.wait(seconds):
             raise LeftUnfinished
+
+
+def _child(workflow: str, over: Handover) -> str:
+    """Id of the promotion that a retraining begins: the same on whichever machine the retraining is gone on with."""
+    return f"{workflow.partition('/')[0]}/{over.key}"
