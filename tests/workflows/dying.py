@@ -3,7 +3,9 @@
     python -m tests.workflows.dying WHEN STEP FAKE WORD…
 
 WHEN is `before` or `after` the step's work, or once it is `kept`; STEP is its name. `taken` is the moment after a
-workflow was taken over and before it goes on. `older` is `before` in a seatrial whose steps were others. `unreachable` kills nobody: the step's work does not answer.
+workflow was taken over and before it goes on, and `unsaid` the one after a server began what was asked for and before
+it says so. `older` is `before` in a seatrial whose steps were others. `unreachable` and `mistaken`
+kill nobody: the step's work does not answer, or is wrong.
 """
 
 import json
@@ -13,11 +15,14 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from seatrial.cli.main import main
 from seatrial.records import TemporaryError, Verdict
+from seatrial.retrain import book
+from seatrial.retrain.book import RetrainBook
 from seatrial.trial.progress import Watcher
 from seatrial.trial.report import write_reports
 from seatrial.trial.run import Outcome
@@ -40,6 +45,8 @@ def dying(step: Step[T], when: str, at: str) -> Step[T]:
             _die_if((when, at) == ("before", name))
             if (when, at) == ("unreachable", name):
                 raise TemporaryError("the registry does not answer", where="registry")
+            if (when, at) == ("mistaken", name):
+                raise ValueError("a mistake of ours")
             found = work()
             _die_if((when, at) == ("after", name))
             return found
@@ -57,6 +64,14 @@ class DyingDurable(Durable):
     def take_over(self, workflow: str, kind: str) -> None:
         """The last that it does."""
         super().take_over(workflow, kind)
+        _die_if(now=True)
+
+
+class DyingBook(RetrainBook):
+    """Dies when it is told that a run was begun."""
+
+    def wish_done(self, wish: str, at: datetime, run: str = "") -> None:  # noqa: ARG002 - as the book has it
+        """The last that it does."""
         _die_if(now=True)
 
 
@@ -98,6 +113,8 @@ if __name__ == "__main__":
         vars(told)["durable_step"] = dying(durable_step, moment, name)
     if moment == "taken":
         vars(durable)["Durable"] = DyingDurable
+    if moment == "unsaid":
+        vars(book)["RetrainBook"] = DyingBook
     if fake == "1":
         vars(stories)["run_version_trial"] = fake_trial
     sys.argv = ["seatrial", *sys.argv[4:]]

@@ -22,6 +22,7 @@ from seatrial.records import (
     RetrainSpec,
     RetrainWish,
     SplitResult,
+    TemporaryError,
     Trained,
     Verdict,
 )
@@ -36,7 +37,7 @@ from seatrial.retrain.pointer import point
 from seatrial.retrain.progress import RetrainProgress
 from seatrial.retrain.registering import draft_of, examined, register
 from seatrial.retrain.split import split
-from seatrial.retrain.steps import Begun, Claimed, Order, Registered, Standing, Stored
+from seatrial.retrain.steps import Begun, Claimed, Committed, Order, Registered, Standing, Stored
 from seatrial.retrain.tools import RetrainTools
 from seatrial.retrain.train import train
 from seatrial.trial.origin import find_code
@@ -191,10 +192,15 @@ class Hands:
             return Stored(number=0, digest="", rows=0, added=0)
         return replace(_stored(self._tools.datasets.version(self._spec.name, standing.dataset)), added=0)
 
-    def commit(self, stored: Stored) -> None:
-        """Tell the stream how far this group is."""
-        if stored.offsets:
+    def commit(self, stored: Stored) -> Committed:
+        """Tell the stream how far this group is. The dataset says so already: trouble with that is a note."""
+        if not stored.offsets:
+            return Committed()
+        try:
             self._tools.stream(self._spec.stream).commit(stored.offsets)
+        except TemporaryError as error:
+            return Committed(note=f"the stream was not told how far this group is: {error.what}; the next run tells it")
+        return Committed()
 
     def too_few(self, standing: Standing, stored: Stored) -> str:
         """Why there is nothing to train on; empty if there is."""

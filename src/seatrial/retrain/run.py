@@ -35,7 +35,7 @@ from seatrial.retrain.guard import INTERRUPTED, guarded
 from seatrial.retrain.hands import Hands
 from seatrial.retrain.notice import word
 from seatrial.retrain.progress import RetrainProgress
-from seatrial.retrain.steps import Begun, Claimed, HandedOver, Order, Registered, Standing, Stored, Told
+from seatrial.retrain.steps import Begun, Claimed, Committed, HandedOver, Order, Registered, Standing, Stored, Told
 from seatrial.retrain.tools import RetrainTools
 from seatrial.trial.workspace import hold_run
 
@@ -153,7 +153,8 @@ class _Retraining:
         store = lambda: self._hands.store(standing, collected, checked)  # noqa: E731
         stored = self._do("store", RetrainPhase.STORING, store, Stored)
         self._note(dataset=stored.number or None, dataset_digest=stored.digest, rows=stored.rows, added=stored.added)
-        self._do("commit", RetrainPhase.STORING, lambda: self._hands.commit(stored), type(None))
+        committed = self._do("commit", RetrainPhase.STORING, lambda: self._hands.commit(stored), Committed)
+        self._note(notes=tuple(filter(None, [*self._so_far.notes, committed.note])))
         if self._order.spec.dvc is not None and stored.added:
             pointer = self._do("dvc", RetrainPhase.STORING, lambda: self._hands.point(stored), DataPointer)
             self._note(pointer=pointer)

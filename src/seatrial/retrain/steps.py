@@ -66,6 +66,13 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The stream was told. `note`: why it was not; empty where it was."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """The number in the registry."""
 
