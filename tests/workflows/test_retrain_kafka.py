@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from seatrial.records import RetrainOutcome
 from tests.streams.kafka import SESSION, Broker
 from tests.waiting import wait_until
-from tests.workflows.loops import Loop, make_loop, numbered
+from tests.workflows.loops import Loop, make_loop, numbered, ratings
 
 PATIENCE = 90.0
 WINDOW = "5m"
@@ -194,3 +194,19 @@ def test_a_parser_that_does_not_fit_costs_no_line(loop: OnKafka) -> None:
     (version,) = loop.versions()
     assert list(range(1, 121)) == loop.users()
     assert {f"{loop.topic}/0": 60, f"{loop.topic}/1": 60} == version.offsets == loop.committed()
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_read_from_its_latest_on_is_noted_before_anything_comes(tmp_path: Path, kafka: Broker) -> None:
+    """The first run takes nothing and notes where it stood; what came in between is the next run's, and not lost."""
+    topic = kafka.topic()
+    kafka.put(topic, [line.encode() for line in ratings(5)])
+    stream = f"{{kafka: '{kafka.servers}', topics: [{topic}], first: latest}}"
+    loop = make_loop(tmp_path, then="register", stream=stream)
+    first = loop.run("retrain")
+    kafka.put(topic, [line.encode() for line in ratings(60, seed=1)])
+    second = loop.run("retrain")
+
+    assert (3, "nothing new") == (first.returncode, str(loop.results()[0].outcome))
+    assert 60 == second.stderr.count("collecting 60 lines") * 60
+    assert [0, 60] == [version.rows for version in loop.versions()]

@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.datasets.build import build
-from seatrial.datasets.grow import ParentMovedError
-from seatrial.datasets.segments import keep_file, write_quarantine, write_segment
 from seatrial.records import (
     Checked,
     Collected,
     DataPointer,
-    DatasetDraft,
-    DatasetVersion,
     Gated,
     ModelVersion,
     PermanentError,
@@ -24,10 +20,8 @@ from seatrial.records import (
     SplitResult,
     TemporaryError,
     Trained,
-    Verdict,
 )
 from seatrial.retrain.check import before_versions, check
-from seatrial.retrain.check.before import VOLUME
 from seatrial.retrain.collect import CollectProgress, Stopped, collect
 from seatrial.retrain.commands import Place
 from seatrial.retrain.evaluate import evaluate
@@ -38,6 +32,7 @@ from seatrial.retrain.progress import RetrainProgress
 from seatrial.retrain.registering import draft_of, examined, register
 from seatrial.retrain.split import split
 from seatrial.retrain.steps import Begun, Claimed, Committed, Order, Registered, Standing, Stored
+from seatrial.retrain.storing import store
 from seatrial.retrain.tools import RetrainTools
 from seatrial.retrain.train import train
 from seatrial.trial.origin import find_code
@@ -144,53 +139,8 @@ class Hands:
         )
 
     def store(self, standing: Standing, collected: Collected, checked: Checked) -> Stored:
-        """The good rows as a new dataset version; what was refused and what did not parse is kept beside them."""
-        known = self._tools.datasets.by_run(self._begun.run)
-        if known is not None:
-            return _stored(known)
-        if not any(span.end > span.start for span in collected.spans.values()):
-            return self._as_it_was(standing)
-        try:
-            return _stored(self._tools.datasets.append(self._draft(standing, collected, checked)))
-        except ParentMovedError as error:
-            raise PermanentError(
-                f"{error.what}: what was collected is in it already, or not where it was",
-                where=self._spec.name,
-                remedy="nothing was taken; begin another run",
-            ) from error
-
-    def _draft(self, standing: Standing, collected: Collected, checked: Checked) -> DatasetDraft:
-        spec, archive = self._spec, self._tools.archive
-        time = spec.checks.time
-        refused = checked.verdict in {Verdict.FAIL, Verdict.ERROR}
-        good = Path(checked.good_file) if checked.good_file and not refused else None
-        bad = Path(checked.bad_file) if checked.bad_file else None
-        volume = {} if checked.volume is None or refused else {VOLUME: round(checked.volume)}
-        return DatasetDraft(
-            dataset=spec.name,
-            parent=self._parent(standing),
-            run=self._begun.run,
-            created=self._tools.trial.clock.now(),
-            columns=spec.columns,
-            added=None if good is None else write_segment(good, spec.columns, time, archive),
-            quarantined=None if bad is None else write_quarantine(bad, time, archive),
-            dead=keep_file(Path(collected.dead_file), archive) if collected.dead_file else "",
-            spans=collected.spans,
-            counts={**collected.counts, "quarantined": checked.bad, **volume},
-            note=checked.headline if refused else "",
-        )
-
-    def _parent(self, standing: Standing) -> int | None:
-        """The newest version, as long as nothing was taken from the stream since this run looked: rows may be admitted."""
-        head = self._tools.datasets.head(self._spec.name)
-        same = head is not None and dict(head.offsets) == dict(standing.offsets)
-        return head.number if head is not None and same else standing.dataset
-
-    def _as_it_was(self, standing: Standing) -> Stored:
-        """Nothing came in."""
-        if standing.dataset is None:
-            return Stored(number=0, digest="", rows=0, added=0)
-        return replace(_stored(self._tools.datasets.version(self._spec.name, standing.dataset)), added=0)
+        """The good rows as a new dataset version."""
+        return store(self._begun.run, self._spec, standing, collected, checked, self._tools)
 
     def commit(self, stored: Stored) -> Committed:
         """Tell the stream how far this group is. The dataset says so already: trouble with that is a note."""
@@ -352,14 +302,4 @@ def _unknown(baseline: ModelVersion) -> str:
     return (
         f"nothing tells what {baseline.id} was trained on: it may have seen held-out rows, and then it looks better here "
         "than it is"
-    )
-
-
-def _stored(version: DatasetVersion) -> Stored:
-    return Stored(
-        number=version.number,
-        digest=version.digest,
-        rows=version.rows,
-        added=version.added.rows if version.added is not None else 0,
-        offsets=version.offsets,
     )
