@@ -266,6 +266,7 @@ def test_a_fortnight_of_retraining_beats_a_model_that_is_never_trained_again(
     assert expected == [result.outcome for result in world.results], [result.headline for result in world.results]
     assert [TriggerKind.CRON] * 7 == [result.trigger for result in world.results]
     assert 7 == len(world.notices)
+    assert [] == [path.name for result in world.results for path in Path(result.folder).glob("*.parquet")]
     assert not any("promoted" in world.notices[index] for index in (BAD, WORSE))
     assert mean(ours[-5:]) < mean(stale[-5:]) * 0.97
     assert mean(ours) < mean(stale)

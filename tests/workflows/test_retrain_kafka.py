@@ -208,5 +208,5 @@ def test_a_stream_that_is_read_from_its_latest_on_is_noted_before_anything_comes
     second = loop.run("retrain")
 
     assert (3, "nothing new") == (first.returncode, str(loop.results()[0].outcome))
-    assert 60 == second.stderr.count("collecting 60 lines") * 60
+    assert "collecting 60 lines" in second.stderr
     assert [0, 60] == [version.rows for version in loop.versions()]

@@ -1,6 +1,5 @@
 """The work of each step of a retraining. Every piece may be begun again after a crash: done twice it is as done once."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from seatrial.records import (
     Gated,
     ModelVersion,
     PermanentError,
+    RetrainOutcome,
     RetrainPhase,
     RetrainResult,
     RetrainSpec,
@@ -33,6 +33,7 @@ from seatrial.retrain.registering import draft_of, examined, register
 from seatrial.retrain.split import split
 from seatrial.retrain.steps import Begun, Claimed, Committed, Order, Registered, Standing, Stored
 from seatrial.retrain.storing import store
+from seatrial.retrain.tidy import clear_away
 from seatrial.retrain.tools import RetrainTools
 from seatrial.retrain.train import train
 from seatrial.trial.origin import find_code
@@ -225,8 +226,8 @@ class Hands:
 
     def conclude(self, result: RetrainResult) -> RetrainResult:
         """Write the report, give the model free, and take away what was only on the way."""
-        (self.folder / "dataset.parquet").unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "versions", ignore_errors=True)
+        if result.outcome is not RetrainOutcome.BROKEN:
+            clear_away(result, self.folder)
         final = self._reported(result)
         self._tools.book.put(final)
         self._tools.book.release(self._spec.model, self._begun.run)
