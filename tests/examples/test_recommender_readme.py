@@ -21,6 +21,8 @@ _PLAYED = [block for block in blocks(README) if block.note != "not run" and bloc
 def _clone(folder: Path) -> Path:
     """A repository with the example in it, committed, as a clone of this one has it."""
     copy_example(folder / "examples" / "movie-recommender")
+    # The settings of the project around the example are none of the example's.
+    shutil.copy(ROOT / "pyproject.toml", folder)
     names = {f"GIT_{who}_{what}": "reader" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "As it is"]):
         subprocess.run(["git", *command], cwd=folder, env={**os.environ, **names}, check=True)
