@@ -9,6 +9,7 @@ import re
 
 _SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _SIZES |= {f"{suffix}B": factor for suffix, factor in list(_SIZES.items()) if suffix} | {"B": 1}
+_BOUND = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<|>)=?\s*(\S+)\s*$")
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
 _NUMBER = re.compile(r"^\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*$")
 
@@ -72,3 +73,9 @@ def parse_margin(text: str | float) -> tuple[float, bool]:
     if unit == "%":
         return number / 100, True
     return parse_figure(text), False
+
+
+def parse_bound(value: str) -> tuple[str, str, str] | None:
+    """The parts of `latency_mean_ms < 500`: name, `<` or `>`, and the figure as it is written; None if it is no bound."""
+    found = _BOUND.match(value)
+    return None if found is None else (found[1], found[2], found[3])

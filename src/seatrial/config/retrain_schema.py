@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from seatrial.config.quantities import parse_bound
 from seatrial.config.schema import (
     Duration,
     DurationOrNone,
@@ -19,8 +20,6 @@ from seatrial.config.schema import (
     widen,
 )
 from seatrial.records import After, ColumnKind
-
-_LIMIT = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<|>)=?\s*(\S+)\s*$")
 
 
 def _regex(value: str) -> str:
@@ -221,10 +220,11 @@ def _limits(value: object) -> object:
         return value
     found: dict[str, dict[str, str]] = {}
     for each in value:
-        bound = _LIMIT.match(each) if isinstance(each, str) else None
+        bound = parse_bound(each) if isinstance(each, str) else None
         if bound is None:
             raise ValueError(f"{each!r} is not a limit; write for example rmse < 1")
-        found[bound[1]] = {"limit": bound[3], "direction": "lower" if bound[2] == "<" else "higher"}
+        metric, sign, figure = bound
+        found[metric] = {"limit": figure, "direction": "lower" if sign == "<" else "higher"}
     return found
 
 
@@ -267,7 +267,7 @@ class AlarmInput(Strict):
     def _one_kind(self) -> Self:
         if (self.drift is None) == (self.quality is None):
             raise ValueError("an alarm is exactly one of drift and quality")
-        if self.quality is not None and not _LIMIT.match(self.quality):
+        if self.quality is not None and parse_bound(self.quality) is None:
             raise ValueError(f"{self.quality!r} is not a bound; write for example rmse > 1.1")
         return self
 

@@ -1,12 +1,11 @@
 """The part of the file that is about continuous training: loops, with every default filled in."""
 
 import re
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from seatrial.config.invalid import InvalidError
 from seatrial.config.parts import environment_text, to_metric, to_resources, to_stack
-from seatrial.config.quantities import parse_figure
+from seatrial.config.quantities import parse_bound, parse_figure
 from seatrial.config.retrain_schema import (
     AlarmInput,
     ColumnInput,
@@ -42,7 +41,6 @@ from seatrial.records import (
     TriggerSpec,
 )
 
-_BOUND = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<|>)=?\s*(\S+)\s*$")
 _FIELDS_OF_CRON = 5
 
 
@@ -253,11 +251,12 @@ def _dvc(given: DvcInput | None) -> DvcSpec | None:
 
 
 def _alarm(given: AlarmInput) -> AlarmSpec:
-    if given.quality is None:
+    quality = None if given.quality is None else parse_bound(given.quality)
+    if quality is None:
         return AlarmSpec(
             kind="drift", log=given.log, reference=given.reference or "", above=given.drift, window=given.window
         )
-    metric, sign, value = next(iter(_parts(given.quality)))
+    metric, sign, value = quality
     bound = parse_figure(value)
     return AlarmSpec(
         kind="quality",
@@ -267,12 +266,6 @@ def _alarm(given: AlarmInput) -> AlarmSpec:
         below=bound if sign == "<" else None,
         window=given.window,
     )
-
-
-def _parts(bound: str) -> Iterator[tuple[str, str, str]]:
-    found = _BOUND.match(bound)
-    if found is not None:
-        yield found[1], found[2], found[3]
 
 
 def _is_cron(text: str) -> bool:

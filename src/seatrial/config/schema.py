@@ -4,13 +4,13 @@ Shorthands (a bare string for `stack`, `build`, `health` and `slices`) are widen
 model has one form. `docs/reference/configuration.md` is tested against these models.
 """
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from seatrial.config.quantities import (
+    parse_bound,
     parse_cpu,
     parse_duration,
     parse_figure,
@@ -70,17 +70,17 @@ def _share(value: object) -> float:
 Share = Annotated[float, BeforeValidator(_share)]
 DurationOrNone = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Probability = Annotated[float, Field(gt=0, lt=0.5)]
-_BOUND = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<|>)=?\s*(\S+)\s*$")
 
 
 def _threshold(value: object) -> object:
     """Turn `latency_mean_ms < 500` into its parts."""
     if not isinstance(value, str):
         return value
-    found = _BOUND.match(value)
+    found = parse_bound(value)
     if found is None:
         raise ValueError(f"{value!r} is not a threshold; write for example latency_mean_ms < 500")
-    return {"metric": found[1], "below" if found[2] == "<" else "above": found[3], "name": value}
+    metric, sign, figure = found
+    return {"metric": metric, "below" if sign == "<" else "above": figure, "name": value}
 
 
 class Strict(BaseModel):
