@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from seatrial.pages.forms import ReportFiles
 from seatrial.pages.picture import pictures
 from seatrial.ports import Clock, Store
 from seatrial.records import MirrorReport, PlatformPoint, Release, ReleasePhase, ReleaseReport, UsageError
@@ -19,7 +20,7 @@ from seatrial.release.book import ReleaseBook
 from seatrial.release.kept import Kept
 from seatrial.release.report import charts
 from seatrial.release.report.build import Seen, build_report
-from seatrial.release.report.write import ReportFiles, write_report
+from seatrial.release.report.write import write_report
 
 PLATFORM_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 2.0

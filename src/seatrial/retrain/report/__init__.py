@@ -2,6 +2,6 @@
 
 from seatrial.retrain.report.html import render_html
 from seatrial.retrain.report.markdown import render_markdown
-from seatrial.retrain.report.write import ReportPaths, write_report
+from seatrial.retrain.report.write import write_report
 
-__all__ = ["ReportPaths", "render_html", "render_markdown", "write_report"]
+__all__ = ["render_html", "render_markdown", "write_report"]
