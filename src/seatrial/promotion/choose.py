@@ -35,7 +35,7 @@ def choose(wish: Wish, project: Project, folder: Path, registry: Registry) -> Or
 
 
 def _target(wish: Wish, rules: StageRules) -> StageSpec:
-    target = rules.get(wish.to) if wish.to else rules.final
+    target = rules.aimed_at(wish.to)
     if target.name == rules.initial:
         raise UsageError(
             f"every version begins in {target.name}; nothing is promoted to it",

@@ -90,6 +90,10 @@ class StageRules:
             f"there is no stage {name!r}", remedy=f"the stages are {', '.join(stage.name for stage in self.stages)}"
         )
 
+    def aimed_at(self, name: str) -> StageSpec:
+        """The stage of this name; the final one where none is named. Raises as `get`."""
+        return self.get(name) if name else self.final
+
     def displaced(self, stage: StageSpec) -> str:
         """Where the holder of `stage` goes when a newcomer displaces it."""
         return stage.displaced_to or self.initial

@@ -21,6 +21,7 @@ from seatrial.records import (
     TemporaryError,
     Trained,
 )
+from seatrial.registry.holder import newest_holder
 from seatrial.retrain.check import before_versions, check
 from seatrial.retrain.collect import CollectProgress, Stopped, collect
 from seatrial.retrain.commands import Place
@@ -96,7 +97,7 @@ class Hands:
     def look(self) -> Standing:
         """What there is: the newest dataset version, and who holds the stage."""
         head = self._tools.datasets.head(self._spec.name)
-        baseline = self._holder()
+        baseline = newest_holder(self._tools.registry.registry, self._spec.model, self._order.stage)
         made = self._made(baseline)
         return Standing(
             dataset=None if head is None else head.number,
@@ -267,14 +268,6 @@ class Hands:
             stop=self._should_stop,
             watch=lambda line: self._say(phase, line),
         )
-
-    def _holder(self) -> ModelVersion | None:
-        """The newest version in the stage; None for nobody, and for a model that is not known yet."""
-        registry = self._tools.registry.registry
-        if all(model.name != self._spec.model for model in registry.models()):
-            return None
-        holders = registry.holders(self._spec.model, self._order.stage)
-        return max(holders, key=lambda version: version.number, default=None)
 
     def _should_stop(self) -> bool:
         self._tools.leave()

@@ -69,9 +69,7 @@ def choose(wish: RetrainWish, tools: RetrainTools) -> Order:
         )
     spec = known[wish.name]
     check_ways(spec, tools.project)
-    rules = tools.registry.rules
-    stage = rules.get(spec.stage) if spec.stage else rules.final
-    return Order(spec=spec, stage=stage.name)
+    return Order(spec=spec, stage=tools.registry.rules.aimed_at(spec.stage).name)
 
 
 def begin(tools: RetrainTools) -> Begun:

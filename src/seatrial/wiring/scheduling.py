@@ -168,15 +168,10 @@ class _Parts:
 
     def _held(self, spec: "RetrainSpec") -> "ModelVersion | None":
         """The newest version that holds the loop's stage."""
-        from seatrial.records import UsageError
+        from seatrial.registry.holder import newest_holder
 
         with open_registry(self._project) as tools:
-            stage = tools.rules.get(spec.stage) if spec.stage else tools.rules.final
-            try:
-                holders = tools.registry.holders(spec.model, stage.name)
-            except UsageError:  # the model is to be registered by its first run
-                return None
-        return max(holders, key=lambda version: version.number, default=None)
+            return newest_holder(tools.registry, spec.model, tools.rules.aimed_at(spec.stage).name)
 
     def _reference(self, spec: "RetrainSpec", alarm: "AlarmSpec", held: "ModelVersion | None") -> Path | None:
         """The rows that inputs are compared with; None where nobody knows what the stage's model was trained on."""
