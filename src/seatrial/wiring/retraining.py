@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seatrial.wiring.datasets import open_segment_files
-from seatrial.wiring.registries import open_registry, open_store, registry_url
+from seatrial.wiring.datasets import open_datasets
+from seatrial.wiring.registries import open_registry, registry_url
 from seatrial.wiring.releases import open_releases
 from seatrial.wiring.streams import open_stream
 
@@ -53,24 +53,16 @@ def open_retraining(project: Path) -> "Iterator[RetrainMeans]":
         PermanentError: a database does not answer.
     """
     from seatrial.config import load_project
-    from seatrial.datasets.book import open_dataset_book
     from seatrial.retrain.book import open_retrain_book
     from seatrial.trial.workspace import open_workspace
 
-    found = load_project(project)
-    root = open_workspace(project).root
-    url = registry_url(found.registry, os.environ)
-    with ExitStack() as stack:
-        book = open_retrain_book(root, url)
-        stack.callback(book.close)
-        datasets = open_dataset_book(root, url)
-        stack.callback(datasets.close)
-        archive = open_store(found.registry.artifacts, project.resolve(), root)
+    url = registry_url(load_project(project).registry, os.environ)
+    with closing(open_retrain_book(open_workspace(project).root, url)) as book, open_datasets(project) as datasets:
         yield RetrainMeans(
             book=book,
-            datasets=datasets,
-            archive=archive,
-            files=open_segment_files(found.registry.artifacts, project.resolve(), root, archive),
+            datasets=datasets.book,
+            archive=datasets.store,
+            files=datasets.files,
             environ=os.environ,
             stream=lambda spec: open_stream(spec, project.resolve(), os.environ),
             begin_release=lambda spec, version, run: _begin_release(project, spec, version, run),
