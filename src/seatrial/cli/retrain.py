@@ -48,8 +48,7 @@ def retrain(
 
     signal.signal(signal.SIGTERM, interrupt)
     spec = _loop(name, load_project(project).retrainings)
-    wish = _wish(spec, _collect(window, events, spec), _offsets(to or []), project)
-    wish = _said(wish, anyway=anyway, if_running=if_running)
+    wish = _wish(spec, _collect(window, events, spec), _offsets(to or []), anyway, if_running, project)
     with open_workflows(project) as engine:
         waiting = Promoting(engine, project, form)
         waiting.go_on(retraining=wish)
@@ -102,7 +101,14 @@ def _offsets(words: list[str]) -> dict[str, int]:
     return found
 
 
-def _wish(spec: "RetrainSpec", collect: "CollectSpec | None", to: dict[str, int], project: Path) -> "RetrainWish":
+def _wish(
+    spec: "RetrainSpec",
+    collect: "CollectSpec | None",
+    to: dict[str, int],
+    anyway: bool,
+    if_running: 'Literal["wait", "skip"] | None',
+    project: Path,
+) -> "RetrainWish":
     import os
     import secrets
 
@@ -122,13 +128,9 @@ def _wish(spec: "RetrainSpec", collect: "CollectSpec | None", to: dict[str, int]
         actor=actor,
         collect=collect,
         to=to,
+        if_running=if_running or "",
+        anyway=anyway,
         commit=code.commit,
         branch=code.branch,
         url=ci_run_url(os.environ),
     )
-
-
-def _said(wish: "RetrainWish", *, anyway: bool, if_running: 'Literal["wait", "skip"] | None') -> "RetrainWish":
-    from dataclasses import replace
-
-    return replace(wish, anyway=anyway, if_running=if_running or "")

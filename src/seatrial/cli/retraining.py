@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from seatrial.cli.output import print_grid, print_sentences, print_verdict
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from seatrial.records import RetrainResult
     from seatrial.retrain.progress import RetrainProgress, RetrainWatcher
 
@@ -34,10 +36,7 @@ def print_retraining(result: "RetrainResult") -> None:
 class _Lines:
     """A line when a phase begins; within one, what is new in it at most once a second."""
 
-    def __init__(self, console: "object") -> None:
-        from rich.console import Console
-
-        assert isinstance(console, Console)  # noqa: S101 - for the type checker
+    def __init__(self, console: "Console") -> None:
         self._console = console
         self._lock = threading.Lock()
         self._phase = self._text = ""

@@ -120,7 +120,7 @@ def _provided(job: Job, place: Place, log: Path) -> Stack:
     commands = Commands(place.tools.clock, run=_mark(job, place))
     stacks = Stacks(place.tools.stacks, commands, place.environ)
     project = place.tools.project
-    with _stopped_by(place.stop, commands):
+    with stopped_by(place.stop, commands):
         return stacks.provide(job.spec.stack, project, salt=_salt(job, place), log=log, where=job.what)
 
 
@@ -133,7 +133,7 @@ def _salt(job: Job, place: Place) -> str:
 
 
 @contextmanager
-def _stopped_by(stop: Callable[[], bool], commands: Commands) -> Iterator[None]:
+def stopped_by(stop: Callable[[], bool], commands: Commands) -> Iterator[None]:
     """Stop the commands as soon as `stop` says so, or raises; then its error is raised."""
     ended, raised = threading.Event(), list[BaseException]()
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from seatrial.records import ColumnKind, ColumnSpec, PermanentError
-from seatrial.telemetry.log import name, text
+from seatrial.telemetry.log import first_line, name, text
 
 ROW: Final = '"row number"'
 TYPES: Final = {
@@ -28,18 +28,30 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that spills into `folder`. Raises PermanentError for what DuckDB can't do."""
+def opened(
+    folder: Path, *, what: str = "the rows can't be split", memory: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that spills into `folder` what does not fit.
+
+    Args:
+        folder: where a folder is made for it, and removed.
+        what: begins the message where DuckDB can't do something.
+        memory: most that it takes, as DuckDB writes it; None: what it takes by itself.
+
+    Raises:
+        PermanentError: for what DuckDB can't do.
+    """
     with TemporaryDirectory(prefix=".spill-", dir=folder) as spill, duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute(f"SET temp_directory = {text(spill)}")
+        if memory is not None:
+            connection.execute(f"SET memory_limit = {text(memory)}")
         try:
             yield connection
         except duckdb.Error as error:
-            first = str(error).strip().partition("\n")[0]
             raise PermanentError(
-                f"the rows can't be split: {first}", where=str(folder), remedy="free space there, or report it"
+                f"{what}: {first_line(error)}", where=str(folder), remedy="free space there, or report it"
             ) from error
 
 

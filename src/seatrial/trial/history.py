@@ -86,9 +86,7 @@ def past_promotion(tools: Tools, name: str) -> PastPromotion | None:
     run = _as_it_stands(tools.journal.find(name))
     if run.kind is not RunKind.PROMOTION:
         return None
-    result = _last(tools.journal.events(run.id), PromotionResult)
-    if result is None:
-        raise _without_result(run)
+    result = _result_of(tools, run, PromotionResult)
     report = load_report(tools.store.get(run.report)) if run.report and tools.store.has(run.report) else None
     return PastPromotion(result=result, report=report, lost=_lost_of(tools, run))
 
@@ -110,10 +108,15 @@ def past_retraining(tools: Tools, name: str) -> PastRetraining | None:
     run = _as_it_stands(tools.journal.find(name))
     if run.kind is not RunKind.RETRAINING:
         return None
-    result = _last(tools.journal.events(run.id), RetrainResult)
-    if result is None:
+    return PastRetraining(result=_result_of(tools, run, RetrainResult), lost=_lost_of(tools, run))
+
+
+def _result_of(tools: Tools, run: Run, kind: type[RecordT]) -> RecordT:
+    """What a run came to. Raises UsageError if it came to nothing."""
+    found = _last(tools.journal.events(run.id), kind)
+    if found is None:
         raise _without_result(run)
-    return PastRetraining(result=result, lost=_lost_of(tools, run))
+    return found
 
 
 def _lost_of(tools: Tools, run: Run) -> tuple[str, ...]:

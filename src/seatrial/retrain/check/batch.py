@@ -7,10 +7,8 @@ and why it is one.
 # ruff: noqa: S608 - names are quoted by `name`, files by `text`, the rest is our own
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -18,16 +16,15 @@ import numpy as np
 from arro3.core import Array, DataType, Table
 from numpy.typing import NDArray
 
-from seatrial.records import ColumnKind, ColumnSpec, PermanentError
+from seatrial.records import ColumnKind, ColumnSpec
 from seatrial.retrain.check.shown import all_shown
 from seatrial.retrain.check.types import typed, types_of
 from seatrial.retrain.rows import ROW, TYPES, one, write
-from seatrial.telemetry.log import first_line, name, text
+from seatrial.telemetry.log import name, text
 
 CHUNK: Final = 131_072
 """Rows that are looked at together."""
 WHY: Final = "_why"
-_MEMORY: Final = "1GB"
 _EXAMPLES: Final = 5
 _WRONG_KIND: Final = {
     ColumnKind.INTEGER: "is no whole number",
@@ -75,24 +72,6 @@ class Rows(NamedTuple):
 
     numbers: NDArray[np.int64]
     values: Mapping[str, Any]
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that spills into `folder` what does not fit. Raises PermanentError for what DuckDB can't do."""
-    with TemporaryDirectory(prefix=".spill-", dir=folder) as spill, duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET autoinstall_known_extensions = false")
-        connection.execute(f"SET memory_limit = {text(_MEMORY)}")
-        connection.execute(f"SET temp_directory = {text(spill)}")
-        try:
-            yield connection
-        except duckdb.Error as error:
-            raise PermanentError(
-                f"the collected rows can't be checked: {first_line(error)}",
-                where=str(folder),
-                remedy="free space there, or report it",
-            ) from error
 
 
 class Batch:

@@ -8,7 +8,7 @@ from typing import Final
 from seatrial.ports import Clock
 from seatrial.records import Checked, Collected, ColumnSpec, DataCheckSpec, DataFinding, Verdict
 from seatrial.records.verdict import worst
-from seatrial.retrain.check.batch import Batch, opened
+from seatrial.retrain.check.batch import Batch
 from seatrial.retrain.check.before import Before
 from seatrial.retrain.check.drift import find_drift
 from seatrial.retrain.check.duplicates import check_keys, is_replay
@@ -25,7 +25,9 @@ from seatrial.retrain.check.said import (
 )
 from seatrial.retrain.check.values import check_columns, check_project, check_times
 from seatrial.retrain.check.volume import judge_volume, measure_volume
+from seatrial.retrain.rows import opened
 
+_MEMORY: Final = "1GB"
 GOOD: Final = "good.parquet"
 BAD: Final = "bad.parquet"
 
@@ -62,7 +64,7 @@ def check(
         (folder / name).unlink(missing_ok=True)
     if not collected.file:
         return _told([rows_finding(0, spec.fewest), dead_lines_finding(collected)], rows=0, bad=0)
-    with opened(folder) as connection:
+    with opened(folder, what="the collected rows can't be checked", memory=_MEMORY) as connection:
         batch = Batch(connection, folder / collected.file, columns)
         findings = [*_check_rows(batch, spec, collected, before, clock, project)]
         bad = batch.bad()

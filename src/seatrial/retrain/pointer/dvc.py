@@ -4,13 +4,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from seatrial.ports import Clock
 from seatrial.records import SeatrialError, TemporaryError, UsageError
+from seatrial.retrain.commands import stopped_by
 from seatrial.trial.build.commands import Command, Commands, Finished
 from seatrial.trial.change.git import Repository
 
@@ -89,16 +89,9 @@ class Dvc:
             stdout=stdout,
             inherit=() if self.held is None else (self.held,),
         )
-        with ThreadPoolExecutor(1, "seatrial-dvc") as pool:
-            running = pool.submit(self.commands.run, command)
-            try:
-                while not running.done():
-                    self.check()
-                    wait((running,), _LOOK_SECONDS)
-            except BaseException:
-                self.commands.stop()
-                raise
-            return running.result()
+        self.check()
+        with stopped_by(self.stop, self.commands):
+            return self.commands.run(command)
 
 
 def open_dvc(project: Path, repository: Repository, *, log: Path, clock: Clock, stop: Callable[[], bool]) -> Dvc:
